@@ -1,0 +1,1 @@
+"""The statistics that every label model is fitted from: LabelMatrix -> VoteCounts."""

@@ -1,0 +1,219 @@
+"""Vote counts: the integer statistics of a label matrix that every label model is fitted from.
+
+How often LF i votes a while LF j votes b, for all pairs and classes, and how often each vote vector
+("pattern") occurs. All are sums over data points, so that counts of parts of a table add up to the
+counts of the whole, exactly and in any order. LᵀL and |L|ᵀ|L| of the tutorial (step 2.ii) are views.
+"""
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dp_spark.counting.patterns import PatternCounts, count_patterns, merge_patterns
+from dp_spark.labeling.votes import Votes, check_votes, classes_of
+
+Counts = npt.NDArray[np.int64]
+
+BLOCK_ROWS = 1 << 16  # float32 sums of 0 and 1 over a block are exact below 2**24
+MAX_INDICATORS = 1 << 14  # num_lfs * num_classes; the joint counts then take 2 GiB
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class VoteCounts:
+    """Integer statistics of a label matrix with m LFs and k classes.
+
+    Attributes:
+        lf_names: m names.
+        lf_hashes: m content hashes of the LFs, or empty if they are not known.
+        num_classes: k.
+        num_data_points: n, with those on which every LF abstains.
+        joint: (m, k, m, k) int64: joint[i, a, j, b] data points on which LF i votes class a and LF j
+            class b. Classes are in the order of `classes_of(num_classes)`; joint[i, a, i, a] is how
+            often LF i votes a.
+        patterns: the distinct vote vectors and how often each occurs.
+    """
+
+    lf_names: tuple[str, ...]
+    lf_hashes: tuple[str, ...]
+    num_classes: int
+    num_data_points: int
+    joint: Counts
+    patterns: PatternCounts
+
+    @classmethod
+    def from_votes(
+        cls,
+        votes: Votes,
+        num_classes: int = 2,
+        lf_names: Sequence[str] | None = None,
+        lf_hashes: Sequence[str] = (),
+    ) -> "VoteCounts":
+        """The counts of a label matrix in memory.
+
+        Args:
+            votes: (n, m) int8: 0 abstains, -1 and +1 for two classes, else 1 to k. n may be 0.
+            num_classes: k, 2 to 127.
+            lf_names: m unique names; default: "lf_0", "lf_1", ...
+            lf_hashes: m content hashes, or nothing.
+
+        Raises:
+            ValueError: if a vote is not legal, or names and columns do not match.
+        """
+        votes = np.asarray(votes)
+        check_votes(votes, num_classes)
+        counts = empty_counts(
+            tuple(lf_names) if lf_names is not None else tuple(f"lf_{i}" for i in range(votes.shape[1])),
+            tuple(lf_hashes),
+            num_classes,
+        )
+        if votes.shape[1] != counts.num_lfs:
+            raise ValueError(f"votes has {votes.shape[1]} columns and {counts.num_lfs} LF names: expected as many.")
+        for start in range(0, len(votes), BLOCK_ROWS):
+            counts = counts.with_votes(votes[start : start + BLOCK_ROWS].astype(np.int8, copy=False))
+        return counts
+
+    @property
+    def num_lfs(self) -> int:
+        """How many LFs there are: m."""
+        return len(self.lf_names)
+
+    @property
+    def votes_per_class(self) -> Counts:
+        """How often each LF votes each class: (m, k) int64."""
+        lfs = np.arange(self.num_lfs)
+        return np.ascontiguousarray(np.einsum("iaa->ia", self.joint[lfs, :, lfs, :]))
+
+    @property
+    def num_votes(self) -> Counts:
+        """How often each LF votes: (m,) int64."""
+        return np.asarray(self.votes_per_class.sum(axis=1))
+
+    @property
+    def overlaps(self) -> Counts:
+        """|L|ᵀ|L|: on how many data points both LFs vote: (m, m) int64."""
+        return np.asarray(self.joint.sum(axis=(1, 3)))
+
+    @property
+    def agreements(self) -> Counts:
+        """On how many data points both LFs vote the same class: (m, m) int64."""
+        return np.asarray(np.einsum("iaja->ij", self.joint))
+
+    @property
+    def gram(self) -> Counts:
+        """LᵀL for votes of -1 and +1: agreements less disagreements: (m, m) int64."""
+        return 2 * self.agreements - self.overlaps
+
+    @property
+    def coverage(self) -> npt.NDArray[np.float64]:
+        """The share of data points that each LF votes on: (m,) float64 in [0, 1]; 0 without data."""
+        return np.asarray(self.num_votes / max(self.num_data_points, 1), dtype=np.float64)
+
+    def with_votes(self, votes: Votes) -> "VoteCounts":
+        """These counts and those of at most BLOCK_ROWS more data points: (rows, m) int8, legal votes."""
+        classes = np.array(classes_of(self.num_classes), dtype=np.int8)
+        indicators = (votes[:, :, None] == classes).reshape(len(votes), -1).astype(np.float32)
+        joint = (indicators.T @ indicators).astype(np.int64).reshape(self.joint.shape)
+        return VoteCounts(
+            lf_names=self.lf_names,
+            lf_hashes=self.lf_hashes,
+            num_classes=self.num_classes,
+            num_data_points=self.num_data_points + len(votes),
+            joint=self.joint + joint,
+            patterns=merge_patterns(self.patterns, count_patterns(votes, self.patterns.log2_rate)),
+        )
+
+    def __add__(self, other: "VoteCounts") -> "VoteCounts":
+        """The counts of both parts together: exact, and the same in any order.
+
+        Raises:
+            ValueError: if the parts are not of the same LFs and classes.
+        """
+        mine = (self.lf_names, self.lf_hashes, self.num_classes)
+        theirs = (other.lf_names, other.lf_hashes, other.num_classes)
+        if mine != theirs:
+            raise ValueError(
+                f"vote counts of different labeling functions cannot be added: {mine} and {theirs}. "
+                "Count both tables with the same LFs, in the same order and version."
+            )
+        return VoteCounts(
+            lf_names=self.lf_names,
+            lf_hashes=self.lf_hashes,
+            num_classes=self.num_classes,
+            num_data_points=self.num_data_points + other.num_data_points,
+            joint=self.joint + other.joint,
+            patterns=merge_patterns(self.patterns, other.patterns),
+        )
+
+    def to_bytes(self) -> bytes:
+        """The counts as an .npz file without pickles: the same bytes for the same counts."""
+        header = {
+            "version": FORMAT_VERSION,
+            "lf_names": self.lf_names,
+            "lf_hashes": self.lf_hashes,
+            "num_classes": self.num_classes,
+            "num_data_points": self.num_data_points,
+            "log2_rate": self.patterns.log2_rate,
+        }
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
+            joint=self.joint,
+            patterns=self.patterns.votes,
+            pattern_counts=self.patterns.counts,
+        )
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "VoteCounts":
+        """The counts that `to_bytes` wrote.
+
+        Raises:
+            ValueError: if the content is no such file, or of a newer format.
+        """
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            header = json.loads(arrays["header"].tobytes())
+            if header["version"] > FORMAT_VERSION:
+                raise ValueError(
+                    f"these vote counts have format version {header['version']}: this dp_spark reads up to "
+                    f"{FORMAT_VERSION}. Use the version that wrote them, or a newer one."
+                )
+            return cls(
+                lf_names=tuple(header["lf_names"]),
+                lf_hashes=tuple(header["lf_hashes"]),
+                num_classes=header["num_classes"],
+                num_data_points=header["num_data_points"],
+                joint=arrays["joint"],
+                patterns=PatternCounts(arrays["patterns"], arrays["pattern_counts"], header["log2_rate"]),
+            )
+
+
+def empty_counts(lf_names: tuple[str, ...], lf_hashes: tuple[str, ...], num_classes: int) -> VoteCounts:
+    """The counts of no data points: the neutral element of `+`.
+
+    Raises:
+        ValueError: if names are missing or not unique, hashes do not match them, or m * k is too large.
+    """
+    num_lfs, k = len(lf_names), len(classes_of(num_classes))
+    if not lf_names or len(set(lf_names)) != num_lfs:
+        raise ValueError(f"LF names are {list(lf_names)}: expected one or more different names.")
+    if lf_hashes and len(lf_hashes) != num_lfs:
+        raise ValueError(f"there are {len(lf_hashes)} LF hashes for {num_lfs} LFs: expected as many, or none.")
+    if num_lfs * k > MAX_INDICATORS:
+        raise ValueError(
+            f"{num_lfs} LFs times {k} classes are {num_lfs * k}: joint counts are kept for up to "
+            f"{MAX_INDICATORS} (2 GiB). Leave out LFs that rarely vote, or merge classes."
+        )
+    return VoteCounts(
+        lf_names=lf_names,
+        lf_hashes=lf_hashes,
+        num_classes=num_classes,
+        num_data_points=0,
+        joint=np.zeros((num_lfs, k, num_lfs, k), dtype=np.int64),
+        patterns=PatternCounts(np.zeros((0, num_lfs), np.int8), np.zeros(0, np.int64), 0),
+    )

@@ -1,0 +1,1 @@
+"""What turns a row of votes into probabilities: VoteCounts -> LabelModel."""

@@ -1,0 +1,207 @@
+"""The label model: what turns a row of votes into probabilities, on the driver and in Spark tasks alike.
+
+P(y = c | λ) ∝ π_c exp(Σ_i w_i [λ_i = c]), with w_i = log(p_i (k - 1) / (1 - p_i)). For two classes this is
+the tutorial's σ(b + wᵀλ) with b = log(π_+ / π_-) (step 2.iii). There p = σ(w), not σ(2w): the tutorial
+writes the model with exp(w λ y / 2).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from dp_spark.labeling.votes import Votes, check_votes, classes_of
+
+Vector = npt.NDArray[np.float64]
+Diagnostics = Mapping[str, object]
+
+FORMAT_VERSION = 1
+BALANCE_TOLERANCE = 1e-9  # how far a class balance may be from adding up to 1
+
+
+@dataclass(frozen=True, eq=False)
+class LabelModel:
+    """Accuracies of m LFs and the class balance of k classes.
+
+    Attributes:
+        model: which one it is: "one_coin", "majority_vote", ...
+        lf_names: m names.
+        lf_hashes: m content hashes, or empty if they are not known.
+        num_classes: k.
+        accuracies: (m,) float64 in (0, 1): P(vote = y given that the LF votes).
+        weights: (m,) float64: log-odds that a vote adds to its class.
+        class_balance: (k,) float64, P(y = c) in the order of `classes`; adds up to 1.
+        diagnostics: how the fit ended and what was found on the way; values as in JSON.
+    """
+
+    model: str
+    lf_names: tuple[str, ...]
+    lf_hashes: tuple[str, ...]
+    num_classes: int
+    accuracies: Vector
+    weights: Vector
+    class_balance: Vector
+    diagnostics: Diagnostics = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("accuracies", "weights", "class_balance"):
+            array = np.array(getattr(self, name), dtype=np.float64)
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} is {array}: expected finite numbers.")
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+        lengths = (len(self.accuracies), len(self.weights), len(self.class_balance))
+        expected = (len(self.lf_names), len(self.lf_names), len(classes_of(self.num_classes)))
+        if lengths != expected:
+            raise ValueError(f"accuracies, weights, class_balance have {lengths} values: expected {expected}.")
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """The votes that the columns of `predict_proba` stand for: (-1, 1), or (1, ..., k)."""
+        return classes_of(self.num_classes)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know about this fit, one sentence each."""
+        found = self.diagnostics.get("warnings", ())
+        return tuple(str(w) for w in found) if isinstance(found, Sequence) else ()
+
+    @property
+    def model_id(self) -> str:
+        """16 hex digits over everything that decides the labels."""
+        return _digest(self._content())[:16]
+
+    def predict_proba(self, votes: Votes) -> Vector:
+        """P(y = c | λ) of each row.  (Tutorial, 2.iii.)
+
+        Args:
+            votes: (n, m) int8; a row without votes gets the class balance.
+
+        Returns:
+            (n, k) float64, rows add up to 1; columns in the order of `classes`.
+
+        Raises:
+            ValueError: if votes has another number of columns, or a value that is not a vote.
+        """
+        votes = np.asarray(votes)
+        check_votes(votes, self.num_classes)
+        if votes.shape[1] != len(self.lf_names):
+            raise ValueError(
+                f"votes has {votes.shape[1]} columns: expected {len(self.lf_names)}, one for each of "
+                f"{list(self.lf_names)[:5]}..., in this order."
+            )
+        log_prior = np.log(self.class_balance)
+        if self.num_classes == 2:
+            positive = sigmoid(log_prior[1] - log_prior[0] + votes @ self.weights)
+            return np.stack([1 - positive, positive], axis=1)
+        scores = np.stack([prior + (votes == c) @ self.weights for c, prior in zip(self.classes, log_prior, strict=True)])
+        exponentials = np.exp(scores - scores.max(axis=0))
+        return np.asarray((exponentials / exponentials.sum(axis=0)).T)
+
+    def to_json(self) -> str:
+        """The model as JSON with a digest: the same text for the same model; every bit of it comes back."""
+        content = self._content()
+        return json.dumps({**content, "digest": _digest(content)}, indent=2, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "LabelModel":
+        """The model that `to_json` wrote.
+
+        Raises:
+            ValueError: if it is of a newer format, or its content does not match its digest.
+        """
+        content = json.loads(text)
+        if not isinstance(content, dict) or "digest" not in content:
+            raise ValueError("this is not a label model: expected the JSON that LabelModel.save writes.")
+        if content["version"] > FORMAT_VERSION:
+            raise ValueError(
+                f"this label model has format version {content['version']}: this dp_spark reads up to "
+                f"{FORMAT_VERSION}. Use the version that wrote it, or a newer one."
+            )
+        if _digest({k: v for k, v in content.items() if k != "digest"}) != content["digest"]:
+            raise ValueError(
+                "the label model's content does not match its digest: it was changed after it was saved, "
+                "or damaged. Fit it again, or restore the file."
+            )
+        return cls(
+            model=content["model"],
+            lf_names=tuple(content["lf_names"]),
+            lf_hashes=tuple(content["lf_hashes"]),
+            num_classes=content["num_classes"],
+            accuracies=np.array(content["accuracies"]),
+            weights=np.array(content["weights"]),
+            class_balance=np.array(content["class_balance"]),
+            diagnostics=content["diagnostics"],
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as JSON to a local file."""
+        Path(path).write_text(self.to_json())
+
+    @classmethod
+    def load(cls, path: str | Path) -> "LabelModel":
+        """Read a model from a local file; raises as `from_json`, or FileNotFoundError."""
+        return cls.from_json(Path(path).read_text())
+
+    def _content(self) -> dict[str, object]:
+        return {
+            "version": FORMAT_VERSION,
+            "model": self.model,
+            "num_classes": self.num_classes,
+            "classes": list(self.classes),
+            "class_balance": self.class_balance.tolist(),
+            "lf_names": list(self.lf_names),
+            "lf_hashes": list(self.lf_hashes),
+            "accuracies": self.accuracies.tolist(),
+            "weights": self.weights.tolist(),
+            "diagnostics": dict(self.diagnostics),
+        }
+
+
+def sigmoid(x: Vector) -> Vector:
+    """1 / (1 + exp(-x)), without overflow for any x."""
+    return np.asarray(np.exp(-np.logaddexp(0.0, -x)))
+
+
+def log_odds_weights(accuracies: Vector, num_classes: int) -> Vector:
+    """w = log(p (k - 1) / (1 - p)): (m,).  (Tutorial, 2.iii, for k = 2.)
+
+    Args:
+        accuracies: (m,) in (0, 1).
+        num_classes: k.
+    """
+    return np.asarray(np.log(accuracies) - np.log1p(-accuracies) + np.log(num_classes - 1))
+
+
+def checked_balance(class_balance: float | Sequence[float] | None, num_classes: int) -> Vector:
+    """P(y = c) for every class: (k,) float64; uniform for None.
+
+    Args:
+        class_balance: for two classes P(y = +1), or k probabilities in the order of the classes.
+        num_classes: k.
+
+    Raises:
+        ValueError: if a probability is not inside (0, 1), they do not add up to 1, or are not k.
+    """
+    if class_balance is None:
+        return np.full(num_classes, 1 / num_classes)
+    is_single = isinstance(class_balance, (int, float))
+    if is_single and num_classes != 2:
+        raise ValueError(f"class_balance is {class_balance}: expected {num_classes} probabilities, one for each class.")
+    given = [1 - class_balance, class_balance] if isinstance(class_balance, (int, float)) else list(class_balance)
+    balance = np.array(given, dtype=np.float64)
+    legal = balance.shape == (num_classes,) and bool(((balance > 0) & (balance < 1)).all())
+    if not legal or abs(balance.sum() - 1) > BALANCE_TOLERANCE:
+        raise ValueError(
+            f"class_balance is {class_balance}: expected {num_classes} probabilities inside (0, 1) that add up "
+            "to 1" + (", or one number, P(y = +1)." if num_classes == 2 else ".")
+        )
+    return balance
+
+
+def _digest(content: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

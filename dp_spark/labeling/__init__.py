@@ -1,0 +1,1 @@
+"""Labeling functions over a table: DataFrame -> LabelMatrix."""

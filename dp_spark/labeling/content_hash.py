@@ -1,0 +1,170 @@
+"""What a labeling function is made of: a digest of its code and constants, and the columns it reads.
+
+The digest covers the syntax tree of the function (so neither comments nor formatting nor the
+docstring), its defaults and closure, the resources, and every global that it uses: constants by
+value, functions and classes of the user by their own code, those of installed packages by name.
+"""
+
+import ast
+import dataclasses
+import functools
+import hashlib
+import inspect
+import pickle
+import re
+import sysconfig
+import textwrap
+from collections.abc import Iterator
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+
+import numpy as np
+
+_INSTALLED = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+
+
+def digest(*values: object) -> str:
+    """The sha256, in hex, of values: functions by code, containers by content, sets in sorted order."""
+    return hashlib.sha256(_canonical(list(values), frozenset()).encode()).hexdigest()
+
+
+def columns_read(function: object) -> tuple[str, ...] | None:
+    """The columns that a function reads of its first argument, sorted, or None if that can't be told.
+
+    It can be told if the source is at hand and the argument is used only as `x.column`,
+    `x["column"]` or `getattr(x, "column")`.
+    """
+    tree = _function_tree(function) if isinstance(function, FunctionType) else None
+    if tree is None or not (tree.args.posonlyargs + tree.args.args):
+        return None
+    point = (tree.args.posonlyargs + tree.args.args)[0].arg
+    columns: set[str] = set()
+    understood: set[int] = set()
+    for node in ast.walk(tree):
+        column = _column_of(node, point)
+        if column is not None:
+            columns.add(column[0])
+            understood.add(id(column[1]))
+    mentions = (n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == point)
+    return tuple(sorted(columns)) if all(id(n) in understood for n in mentions) else None
+
+
+def _column_of(node: ast.AST, point: str) -> tuple[str, ast.expr] | None:
+    """The column that this node reads of the data point, and the node that mentions the data point."""
+    match node:
+        case ast.Attribute(value=ast.Name(id=name) as mention, attr=column, ctx=ast.Load()):
+            pass
+        case ast.Subscript(value=ast.Name(id=name) as mention, slice=ast.Constant(value=str() as column)):
+            pass
+        case ast.Call(
+            func=ast.Name(id="getattr"),
+            args=[ast.Name(id=name) as mention, ast.Constant(value=str() as column), *_],
+        ):
+            pass
+        case _:
+            return None
+    return (column, mention) if name == point else None
+
+
+def _function_tree(function: FunctionType) -> ast.FunctionDef | None:
+    """The syntax tree of a `def`, or None: a lambda, or a function whose source is not at hand."""
+    try:
+        module = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    tree = module.body[0] if module.body else None
+    return tree if isinstance(tree, ast.FunctionDef) and tree.name == function.__name__ else None
+
+
+def _canonical(value: object, seen: frozenset[int]) -> str:
+    """A text that is equal for equal values, in every process."""
+    if id(value) in seen:
+        return "recursion"
+    seen |= {id(value)}
+    match value:
+        case None | bool() | int() | float() | complex() | str() | bytes():
+            return f"{type(value).__name__}:{value!r}"
+        case list() | tuple():
+            return f"{type(value).__name__}[{','.join(_canonical(v, seen) for v in value)}]"
+        case set() | frozenset():
+            return f"set[{','.join(sorted(_canonical(v, seen) for v in value))}]"
+        case dict():
+            items = sorted(f"{_canonical(k, seen)}={_canonical(v, seen)}" for k, v in value.items())
+            return f"dict[{','.join(items)}]"
+        case re.Pattern():
+            return f"pattern:{value.pattern!r}:{value.flags}"
+        case np.ndarray() if value.dtype != object:
+            return f"array:{value.dtype}:{value.shape}:{hashlib.sha256(value.tobytes()).hexdigest()}"
+        case functools.partial():
+            return f"partial:{_canonical((value.func, value.args, value.keywords), seen)}"
+        case _:
+            return _canonical_code_or_object(value, seen)
+
+
+def _canonical_code_or_object(value: object, seen: frozenset[int]) -> str:
+    match value:
+        case ModuleType():
+            return f"module:{value.__name__}"
+        case MethodType():
+            return f"method:{_canonical((value.__func__, value.__self__), seen)}"
+        case FunctionType():
+            return _canonical_function(value, seen)
+        case type():
+            return _canonical_class(value)
+        case BuiltinFunctionType():
+            return f"builtin:{value.__module__}.{value.__qualname__}"
+    name = f"{type(value).__module__}.{type(value).__qualname__}"
+    if dataclasses.is_dataclass(value):
+        content = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return f"{name}:{_canonical(content, seen)}"
+    try:
+        return f"{name}:{hashlib.sha256(pickle.dumps(value, protocol=4)).hexdigest()}"
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return f"{name}:unpicklable"
+
+
+def _canonical_function(function: FunctionType, seen: frozenset[int]) -> str:
+    name = f"{function.__module__}.{function.__qualname__}"
+    if function.__code__.co_filename.startswith(_INSTALLED) and not name.startswith("dp_spark."):
+        return f"function:{name}"
+    tree = _function_tree(function)
+    code = _canonical_code(function.__code__) if tree is None else _canonical_tree(tree)
+    cells = [_cell_content(cell) for cell in function.__closure__ or ()]
+    used = {n: function.__globals__[n] for n in _names_used(function.__code__) if n in function.__globals__}
+    parts = (function.__defaults__, function.__kwdefaults__, cells, used)
+    return f"def:{code}:{_canonical(parts, seen)}"
+
+
+def _canonical_tree(tree: ast.FunctionDef) -> str:
+    body = tree.body
+    if ast.get_docstring(tree) is not None:
+        body = body[1:]
+    return f"{ast.dump(tree.args)}:{[ast.dump(statement) for statement in body]}"
+
+
+def _canonical_class(cls: type) -> str:
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+    except (OSError, TypeError, SyntaxError):
+        return f"class:{name}"
+    source_file = inspect.getsourcefile(cls) or ""
+    return f"class:{name}" if source_file.startswith(_INSTALLED) else f"class:{ast.dump(tree)}"
+
+
+def _canonical_code(code: CodeType) -> str:
+    constants = [_canonical_code(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    return f"{code.co_code.hex()}:{constants}:{code.co_names}:{code.co_varnames}"
+
+
+def _names_used(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _names_used(constant)
+
+
+def _cell_content(cell: object) -> object:
+    try:
+        return cell.cell_contents  # type: ignore[attr-defined]
+    except ValueError:  # a cell that is not filled yet
+        return None

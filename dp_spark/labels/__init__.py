@@ -1,0 +1,1 @@
+"""Probabilistic labels, and the training set made from them."""

@@ -1,0 +1,43 @@
+"""Names of Python objects in text: `package.module:name`, as configuration files write them.
+
+It is also how Spark code reaches TensorFlow code that only its workers may load.
+"""
+
+import importlib
+
+from dp_spark.errors import ConfigError
+
+
+def resolve_reference(reference: str) -> object:
+    """The object that `package.module:name` names.
+
+    Raises:
+        ConfigError: if the text has another form, the module cannot be imported, or it has no such name.
+
+    >>> resolve_reference("math:pi")
+    3.141592653589793
+    """
+    module_name, colon, name = reference.partition(":")
+    if not (module_name and colon and name):
+        raise ConfigError(f"{reference!r} does not name an object: expected 'package.module:name'.")
+    module = import_module(module_name)
+    if not hasattr(module, name):
+        known = sorted(n for n in vars(module) if not n.startswith("_"))
+        raise ConfigError(f"module {module_name!r} has no {name!r}; it has: {', '.join(known)}.")
+    found: object = getattr(module, name)
+    return found
+
+
+def import_module(module_name: str) -> object:
+    """The imported module.
+
+    Raises:
+        ConfigError: if it, or something that it imports, is not there.
+    """
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as problem:
+        raise ConfigError(
+            f"module {module_name!r} cannot be imported: {problem}. Install it, run from the folder that "
+            "holds it, or ship it with `spark-submit --py-files`."
+        ) from problem

@@ -1,0 +1,188 @@
+"""Files that the driver reads and writes, wherever Spark can: local disk, HDFS, object stores.
+
+Everything goes through Hadoop's FileSystem, as Spark's own reads and writes do, so that a path means
+the same to both. Results appear by `publish`: written beside the target, then renamed, because an
+overwrite in place that fails has already deleted what was there (reproduced on Spark 4.1 and 4.3).
+A rename is atomic on local disks and HDFS; on object stores it copies, and a reader could see half of
+it: that is why every result ends with a file that is written last.
+"""
+
+import json
+import logging
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from py4j.java_gateway import JavaObject
+from pyspark.sql import SparkSession
+
+from dp_spark.errors import EnvironmentProblem, MissingResultError, OutputExistsError
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION_FILE = "_dp_spark.json"  # Spark ignores names that begin with an underscore
+
+
+@dataclass(frozen=True)
+class Storage:
+    """The file systems that this Spark session reaches.
+
+    Raises:
+        EnvironmentProblem: on Spark Connect, where the driver's file systems are out of reach.
+    """
+
+    spark: SparkSession
+
+    def __post_init__(self) -> None:
+        if getattr(self.spark, "_jvm", None) is None:
+            raise EnvironmentProblem(
+                "this Spark session is a Spark Connect client, which cannot reach the driver's file "
+                "systems. Run the job with spark-submit, or use the functions that take and return DataFrames."
+            )
+
+    def exists(self, path: str) -> bool:
+        """Whether a file or directory is there."""
+        return bool(self._file_system(path).exists(self._path(path)))
+
+    def read_bytes(self, path: str) -> bytes:
+        """The content of a file.
+
+        Raises:
+            MissingResultError: if it is not there.
+        """
+        if not self.exists(path):
+            raise MissingResultError(f"{path} is not there. Run the stage that writes it first.")
+        stream = self._file_system(path).open(self._path(path))
+        try:
+            return bytes(stream.readAllBytes())
+        finally:
+            stream.close()
+
+    def read_text(self, path: str) -> str:
+        """The content of a UTF-8 file; raises as `read_bytes`."""
+        return self.read_bytes(path).decode()
+
+    def write_bytes(self, path: str, content: bytes) -> None:
+        """Write a file, replacing one that is there."""
+        stream = self._file_system(path).create(self._path(path), True)
+        try:
+            stream.write(bytearray(content))
+        finally:
+            stream.close()
+
+    def write_text(self, path: str, text: str) -> None:
+        """Write a UTF-8 file, replacing one that is there."""
+        self.write_bytes(path, text.encode())
+
+    def list_names(self, path: str) -> list[str]:
+        """The sorted names in a directory, empty if it is not there."""
+        if not self.exists(path):
+            return []
+        statuses = self._file_system(path).listStatus(self._path(path))
+        return sorted(str(status.getPath().getName()) for status in statuses)
+
+    def delete(self, path: str) -> None:
+        """Delete a file, or a directory with all it holds; nothing happens if it is not there."""
+        self._file_system(path).delete(self._path(path), True)
+
+    def rename(self, source: str, target: str) -> None:
+        """Move a file or directory; the target's parent is made if need be.
+
+        Raises:
+            OutputExistsError: if the target is there.
+            OSError: if the file system refuses.
+        """
+        if self.exists(target):
+            raise OutputExistsError(f"cannot rename {source} to {target}: the target is there already.")
+        file_system = self._file_system(target)
+        file_system.mkdirs(self._path(target).getParent())
+        if not file_system.rename(self._path(source), self._path(target)):
+            raise OSError(f"the file system refused to rename {source} to {target}.")
+
+    def qualified(self, path: str) -> str:
+        """The path with its scheme and absolute, as Spark understands it."""
+        return str(self._file_system(path).makeQualified(self._path(path)).toString())
+
+    def _path(self, path: str) -> JavaObject:
+        jvm = self.spark._jvm
+        assert jvm is not None  # noqa: S101 - __post_init__ checked it
+        return jvm.org.apache.hadoop.fs.Path(path)
+
+    def _file_system(self, path: str) -> JavaObject:
+        return self._path(path).getFileSystem(self.spark._jsc.hadoopConfiguration())
+
+
+def join_path(directory: str, *names: str) -> str:
+    """A path below a directory, on any file system."""
+    return "/".join([directory.rstrip("/"), *names])
+
+
+def refuse_existing(storage: Storage, target: str, overwrite: bool) -> None:
+    """Stop before any work if the target is there and may not be replaced.
+
+    Raises:
+        OutputExistsError: naming the target, what it holds and what to do.
+    """
+    if storage.exists(target) and not overwrite:
+        names = storage.list_names(target)
+        holds = f" (it holds {', '.join(names[:5])}{', ...' if len(names) > 5 else ''})" if names else ""
+        raise OutputExistsError(
+            f"{target} is there already{holds}, and results are not overwritten unasked. "
+            "Choose another output, or pass --overwrite (in Python: overwrite=True)."
+        )
+
+
+@contextmanager
+def publish(storage: Storage, target: str, *, overwrite: bool = False) -> Iterator[str]:
+    """A fresh path to write to, which becomes `target` when the block ends without an error.
+
+    If it ends with one, what was written is deleted and an older target is as it was.
+
+    Args:
+        storage: the file systems.
+        target: a file or directory.
+        overwrite: whether an existing target may be replaced.
+
+    Raises:
+        OutputExistsError: if the target is there and `overwrite` is false.
+    """
+    refuse_existing(storage, target, overwrite)
+    parent, _, name = target.rstrip("/").rpartition("/")
+    workspace = join_path(parent or ("/" if target.startswith("/") else "."), f".staging-{uuid.uuid4().hex[:12]}")
+    staged, replaced = join_path(workspace, name), join_path(workspace, "replaced", name)
+    try:
+        yield staged
+        if storage.exists(target):
+            storage.rename(target, replaced)
+        try:
+            storage.rename(staged, target)
+        except OSError:
+            if storage.exists(replaced):
+                storage.rename(replaced, target)
+            raise
+    finally:
+        storage.delete(workspace)
+
+
+def write_description(storage: Storage, directory: str, content: dict[str, object]) -> None:
+    """Write the small file that says what a directory of Parquet files is; its last file."""
+    storage.write_text(join_path(directory, DESCRIPTION_FILE), json.dumps(content, indent=2) + "\n")
+
+
+def read_description(storage: Storage, directory: str, kind: str) -> dict[str, object]:
+    """What `write_description` wrote.
+
+    Raises:
+        MissingResultError: if the directory has no such file, or it describes another kind of result.
+    """
+    path = join_path(directory, DESCRIPTION_FILE)
+    if not storage.exists(path):
+        raise MissingResultError(
+            f"{directory} holds no complete {kind}: {DESCRIPTION_FILE}, which is written last, is not "
+            f"there. Run the stage that writes the {kind}."
+        )
+    content: dict[str, object] = json.loads(storage.read_text(path))
+    if content.get("kind") != kind:
+        raise MissingResultError(f"{directory} holds a {content.get('kind')}: expected a {kind}.")
+    return content
