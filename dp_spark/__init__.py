@@ -1,0 +1,86 @@
+"""Data programming (programmatic weak supervision) as distributed batch jobs on Apache Spark.
+
+    DataFrame ──apply_lfs──▶ LabelMatrix ──count_votes──▶ VoteCounts ──fit_label_model──▶ LabelModel
+    LabelMatrix + LabelModel ──label──▶ DataFrame(key…, prob_label, num_votes)
+    DataFrame + labels ──write_shards──▶ ShardManifest ──train_end_model──▶ EndModel ──predict──▶ DataFrame
+    gold + any prob_label table ──evaluate──▶ Report
+
+Notation, used everywhere: n data points; m labeling functions (LFs); k classes; L the (n, m) label matrix of
+votes, λ a row of it; 0 abstains; N = |L|ᵀ|L| overlaps; Z the (m, m) agreement matrix; p accuracies and
+q = 2p - 1; w = log(p / (1 - p)) weights; b log-odds of the class balance.
+
+Importing the package loads neither Spark nor TensorFlow: public names are loaded when first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dp_spark.counting.count import count_votes as count_votes
+    from dp_spark.counting.vote_counts import VoteCounts as VoteCounts
+    from dp_spark.end_model.artifact import EndModel as EndModel
+    from dp_spark.end_model.predict import predict as predict
+    from dp_spark.end_model.settings import TrainingSettings as TrainingSettings
+    from dp_spark.end_model.train import train_end_model as train_end_model
+    from dp_spark.label_model.fit import fit_label_model as fit_label_model
+    from dp_spark.label_model.model import LabelModel as LabelModel
+    from dp_spark.labeling.apply import apply_lfs as apply_lfs
+    from dp_spark.labeling.functions import LabelingFunction as LabelingFunction
+    from dp_spark.labeling.functions import labeling_function as labeling_function
+    from dp_spark.labeling.functions import loaded_once as loaded_once
+    from dp_spark.labeling.functions import vote_column as vote_column
+    from dp_spark.labeling.matrix import LabelMatrix as LabelMatrix
+    from dp_spark.labeling.matrix import read_label_matrix as read_label_matrix
+    from dp_spark.labeling.matrix import write_label_matrix as write_label_matrix
+    from dp_spark.labeling.votes import ABSTAIN as ABSTAIN
+    from dp_spark.labeling.votes import NEGATIVE as NEGATIVE
+    from dp_spark.labeling.votes import POSITIVE as POSITIVE
+    from dp_spark.labels.label import label as label
+    from dp_spark.labels.manifest import ShardManifest as ShardManifest
+    from dp_spark.labels.shards import write_shards as write_shards
+    from dp_spark.report.evaluate import Report as Report
+    from dp_spark.report.evaluate import evaluate as evaluate
+    from dp_spark.storage import Storage as Storage
+
+_MODULES = {
+    "ABSTAIN": "dp_spark.labeling.votes",
+    "EndModel": "dp_spark.end_model.artifact",
+    "LabelMatrix": "dp_spark.labeling.matrix",
+    "LabelModel": "dp_spark.label_model.model",
+    "LabelingFunction": "dp_spark.labeling.functions",
+    "NEGATIVE": "dp_spark.labeling.votes",
+    "POSITIVE": "dp_spark.labeling.votes",
+    "Report": "dp_spark.report.evaluate",
+    "ShardManifest": "dp_spark.labels.manifest",
+    "Storage": "dp_spark.storage",
+    "TrainingSettings": "dp_spark.end_model.settings",
+    "VoteCounts": "dp_spark.counting.vote_counts",
+    "apply_lfs": "dp_spark.labeling.apply",
+    "count_votes": "dp_spark.counting.count",
+    "evaluate": "dp_spark.report.evaluate",
+    "fit_label_model": "dp_spark.label_model.fit",
+    "label": "dp_spark.labels.label",
+    "labeling_function": "dp_spark.labeling.functions",
+    "loaded_once": "dp_spark.labeling.functions",
+    "predict": "dp_spark.end_model.predict",
+    "read_label_matrix": "dp_spark.labeling.matrix",
+    "train_end_model": "dp_spark.end_model.train",
+    "vote_column": "dp_spark.labeling.functions",
+    "write_label_matrix": "dp_spark.labeling.matrix",
+    "write_shards": "dp_spark.labels.shards",
+}
+
+__all__ = list(_MODULES)  # noqa: PLE0605
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'dp_spark' has no attribute {name!r}; it has {', '.join(_MODULES)}")
+    value = getattr(importlib.import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*_MODULES, "__version__"]

@@ -20,8 +20,8 @@ def python_problem(version: tuple[int, ...] = tuple(sys.version_info[:2])) -> st
     if version >= MIN_PYTHON:
         return None
     return (
-        f"Python {version[0]}.{version[1]} is too old: dp_spark needs Python {MIN_PYTHON[0]}.{MIN_PYTHON[1]} or "
-        "newer; install it (Debian: apt-get install python3.11 python3.11-venv) and run `make PYTHON=python3.11`."
+        f"Python {version[0]}.{version[1]} is too old: dp_spark needs Python 3.11 or newer; install it "
+        "(Debian: apt-get install python3.11 python3.11-venv) and run make with PYTHON=python3.11."
     )
 
 

@@ -28,18 +28,10 @@ DESCRIPTION_FILE = "_dp_spark.json"  # Spark ignores names that begin with an un
 class Storage:
     """The file systems that this Spark session reaches.
 
-    Raises:
-        EnvironmentProblem: on Spark Connect, where the driver's file systems are out of reach.
+    Every method raises EnvironmentProblem on Spark Connect, where they are out of reach.
     """
 
     spark: SparkSession
-
-    def __post_init__(self) -> None:
-        if getattr(self.spark, "_jvm", None) is None:
-            raise EnvironmentProblem(
-                "this Spark session is a Spark Connect client, which cannot reach the driver's file "
-                "systems. Run the job with spark-submit, or use the functions that take and return DataFrames."
-            )
 
     def exists(self, path: str) -> bool:
         """Whether a file or directory is there."""
@@ -105,8 +97,12 @@ class Storage:
         return str(self._file_system(path).makeQualified(self._path(path)).toString())
 
     def _path(self, path: str) -> JavaObject:
-        jvm = self.spark._jvm
-        assert jvm is not None  # noqa: S101 - __post_init__ checked it
+        jvm = getattr(self.spark, "_jvm", None)
+        if jvm is None:
+            raise EnvironmentProblem(
+                "this Spark session is a Spark Connect client, which cannot reach the driver's file systems. "
+                "Run the job with spark-submit, or use the functions that take and return DataFrames."
+            )
         return jvm.org.apache.hadoop.fs.Path(path)
 
     def _file_system(self, path: str) -> JavaObject:
@@ -149,7 +145,9 @@ def publish(storage: Storage, target: str, *, overwrite: bool = False) -> Iterat
     """
     refuse_existing(storage, target, overwrite)
     parent, _, name = target.rstrip("/").rpartition("/")
-    workspace = join_path(parent or ("/" if target.startswith("/") else "."), f".staging-{uuid.uuid4().hex[:12]}")
+    workspace = join_path(
+        parent or ("/" if target.startswith("/") else "."), f".staging-{uuid.uuid4().hex[:12]}"
+    )
     staged, replaced = join_path(workspace, name), join_path(workspace, "replaced", name)
     try:
         yield staged

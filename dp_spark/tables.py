@@ -1,13 +1,84 @@
-"""Checks on tables that several stages share: columns and keys."""
+"""Tables that stages write and read, and the checks on columns and keys that they share."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from pyspark.sql import Column, DataFrame
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 
 from dp_spark.errors import SchemaError
+from dp_spark.storage import Storage, publish, read_description, write_description
+from dp_spark.worker_errors import translated_errors
+
+logger = logging.getLogger(__name__)
+
+BatchPass = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]  # what mapInArrow takes
 
 NUM_EXAMPLES = 5  # how many offending keys an error shows
+
+
+def write_table(
+    df: DataFrame,
+    path: str,
+    storage: Storage,
+    *,
+    kind: str,
+    description: dict[str, object],
+    key: Sequence[str],
+    overwrite: bool = False,
+) -> int:
+    """Write a table with one row per key as Parquet, check it, publish it, and return its number of rows.
+
+    The rows on storage are compared with the rows computed, and the keys are checked, before the result
+    appears at `path`; a file that says what it is is written last.
+
+    Args:
+        df: the table.
+        path: a directory, on any file system that Spark reaches.
+        storage: the file systems.
+        kind: what the table is, such as "label matrix".
+        description: what else `read_table` gives back, in JSON's types.
+        key: the columns that identify a row.
+        overwrite: replace a result that is there.
+
+    Raises:
+        SchemaError: if the table is empty, or keys are null or occur twice; nothing is left at `path`.
+        OutputExistsError: if `path` is there and `overwrite` is false.
+    """
+    with publish(storage, path, overwrite=overwrite) as staged:
+        seen = Observation()
+        observed = df.observe(seen, F.count(F.lit(1)).alias("num_rows"))
+        with translated_errors():
+            observed.write.parquet(staged)
+        written = storage.spark.read.parquet(staged)
+        num_rows = written.count()
+        if num_rows == 0:
+            raise SchemaError(
+                f"the {kind} is empty: the table it was made from holds no data points. Check its path "
+                "and filters."
+            )
+        if num_rows != seen.get["num_rows"]:
+            raise SchemaError(
+                f"the {kind} has {num_rows} rows on storage of {seen.get['num_rows']} computed: expected "
+                "all. Nothing was published; run again."
+            )
+        refuse_duplicate_keys(written, key)
+        write_description(
+            storage, staged, {"kind": kind, "num_data_points": num_rows, "key": list(key), **description}
+        )
+    logger.info("wrote %s: n=%d to %s", kind, num_rows, path)
+    return num_rows
+
+
+def read_table(storage: Storage, path: str, kind: str) -> tuple[DataFrame, dict[str, object]]:
+    """The table that `write_table` wrote, and its description.
+
+    Raises:
+        MissingResultError: if there is none of this kind, or its write did not finish.
+    """
+    description = read_description(storage, path, kind)
+    return storage.spark.read.parquet(path), description
 
 
 def quoted(column: str) -> Column:
@@ -26,7 +97,9 @@ def refuse_missing_columns(df: DataFrame, wanted: dict[str, Sequence[str]], tabl
     Raises:
         SchemaError: if a column is not there.
     """
-    missing = [f"{who} reads {c!r}" for who, columns in wanted.items() for c in columns if c not in df.columns]
+    missing = [
+        f"{who} reads {c!r}" for who, columns in wanted.items() for c in columns if c not in df.columns
+    ]
     if missing:
         raise SchemaError(
             f"{table} lacks columns: {'; '.join(missing)}. It has {df.columns}. "

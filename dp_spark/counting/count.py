@@ -6,7 +6,7 @@ receives the counts of the whole table once, whatever the number of rows or part
 
 import logging
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import reduce
 
 import pyarrow as pa
@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from dp_spark.counting.vote_counts import BLOCK_ROWS, VoteCounts, empty_counts
 from dp_spark.errors import SchemaError
 from dp_spark.labeling.matrix import VOTES_COLUMN, LabelMatrix, unpack_votes
+from dp_spark.tables import BatchPass
 from dp_spark.worker_errors import marked, translated_errors
 
 logger = logging.getLogger(__name__)
@@ -64,8 +65,8 @@ def _merged(partials: DataFrame, num_tasks: int) -> DataFrame:
     return partials.repartition(num_tasks, target).mapInArrow(_merge, _SCHEMA)
 
 
-def _counter(start: VoteCounts) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def count(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _counter(start: VoteCounts) -> BatchPass:
+    def count(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         counts = start
         try:
             for batch in batches:
@@ -79,7 +80,7 @@ def _counter(start: VoteCounts) -> Callable[[Iterator[pa.RecordBatch]], Iterator
     return count
 
 
-def _merge(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _merge(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     counts: VoteCounts | None = None
     for batch in batches:
         for content in batch.column(1):

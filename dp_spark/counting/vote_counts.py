@@ -72,7 +72,9 @@ class VoteCounts:
             num_classes,
         )
         if votes.shape[1] != counts.num_lfs:
-            raise ValueError(f"votes has {votes.shape[1]} columns and {counts.num_lfs} LF names: expected as many.")
+            raise ValueError(
+                f"votes has {votes.shape[1]} columns and {counts.num_lfs} LF names: expected as many."
+            )
         for start in range(0, len(votes), BLOCK_ROWS):
             counts = counts.with_votes(votes[start : start + BLOCK_ROWS].astype(np.int8, copy=False))
         return counts
@@ -203,7 +205,9 @@ def empty_counts(lf_names: tuple[str, ...], lf_hashes: tuple[str, ...], num_clas
     if not lf_names or len(set(lf_names)) != num_lfs:
         raise ValueError(f"LF names are {list(lf_names)}: expected one or more different names.")
     if lf_hashes and len(lf_hashes) != num_lfs:
-        raise ValueError(f"there are {len(lf_hashes)} LF hashes for {num_lfs} LFs: expected as many, or none.")
+        raise ValueError(
+            f"there are {len(lf_hashes)} LF hashes for {num_lfs} LFs: expected as many, or none."
+        )
     if num_lfs * k > MAX_INDICATORS:
         raise ValueError(
             f"{num_lfs} LFs times {k} classes are {num_lfs * k}: joint counts are kept for up to "

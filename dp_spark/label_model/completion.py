@@ -70,7 +70,12 @@ def complete_rank_one(Z: Vector, weights: Vector, *, max_steps: int = 200) -> Co
 
 
 def gradient_descent(
-    Z: Vector, observed: npt.NDArray[np.bool_], *, seed: int, num_steps: int = 5000, learning_rate: float = 0.0005
+    Z: Vector,
+    observed: npt.NDArray[np.bool_],
+    *,
+    seed: int,
+    num_steps: int = 5000,
+    learning_rate: float = 0.0005,
 ) -> Completion:
     """The tutorial's fit: plain gradient descent on Σ_{i≠j} (Z_ij - q_i q_j)², unweighted.  (Step 2.ii.)
 
@@ -99,7 +104,7 @@ def gradient_descent(
     return Completion(q.numpy(), float(loss), status, num_steps, gradient)
 
 
-@tf.function
+@tf.function  # type: ignore[untyped-decorator] # TensorFlow ships no types
 def _descend(z: tf.Tensor, mask: tf.Tensor, q: tf.Tensor, rate: tf.Tensor, num_steps: tf.Tensor) -> tf.Tensor:
     for _ in tf.range(num_steps):
         q = q - rate * 2 * _gradient(z, mask, q)  # the tutorial's loss counts each pair twice
@@ -127,7 +132,9 @@ def _newton(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor, max_steps: int) -> Complet
             q, loss, damping = new_q, new_loss, damping * DAMPING_DECAY
         else:
             damping *= DAMPING_GROWTH
-    return Completion(q.numpy(), loss, "converged" if status == "converged" else "reached max_steps", num_steps, size)
+    return Completion(
+        q.numpy(), loss, "converged" if status == "converged" else "reached max_steps", num_steps, size
+    )
 
 
 def _loss(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
@@ -146,7 +153,9 @@ def _hessian(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
     return tf.linalg.set_diag(off, 2 * tf.linalg.matvec(w, q**2))
 
 
-def _damped_step(hessian: tf.Tensor, gradient: tf.Tensor, free: tf.Tensor, damping: float) -> tf.Tensor | None:
+def _damped_step(
+    hessian: tf.Tensor, gradient: tf.Tensor, free: tf.Tensor, damping: float
+) -> tf.Tensor | None:
     """-(H + damping)⁻¹ g over the free variables, or None if that matrix is not positive definite."""
     damped = hessian * free[:, None] * free[None, :]
     damped += tf.linalg.diag(damping * free + (1 - free))

@@ -57,7 +57,9 @@ class LabelModel:
         lengths = (len(self.accuracies), len(self.weights), len(self.class_balance))
         expected = (len(self.lf_names), len(self.lf_names), len(classes_of(self.num_classes)))
         if lengths != expected:
-            raise ValueError(f"accuracies, weights, class_balance have {lengths} values: expected {expected}.")
+            raise ValueError(
+                f"accuracies, weights, class_balance have {lengths} values: expected {expected}."
+            )
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -98,7 +100,9 @@ class LabelModel:
         if self.num_classes == 2:
             positive = sigmoid(log_prior[1] - log_prior[0] + votes @ self.weights)
             return np.stack([1 - positive, positive], axis=1)
-        scores = np.stack([prior + (votes == c) @ self.weights for c, prior in zip(self.classes, log_prior, strict=True)])
+        scores = np.stack(
+            [prior + (votes == c) @ self.weights for c, prior in zip(self.classes, log_prior, strict=True)]
+        )
         exponentials = np.exp(scores - scores.max(axis=0))
         return np.asarray((exponentials / exponentials.sum(axis=0)).T)
 
@@ -168,7 +172,7 @@ def sigmoid(x: Vector) -> Vector:
 
 
 def log_odds_weights(accuracies: Vector, num_classes: int) -> Vector:
-    """w = log(p (k - 1) / (1 - p)): (m,).  (Tutorial, 2.iii, for k = 2.)
+    """Log-odds w = log(p (k - 1) / (1 - p)): (m,).  (Tutorial, 2.iii, for k = 2.)
 
     Args:
         accuracies: (m,) in (0, 1).
@@ -191,13 +195,18 @@ def checked_balance(class_balance: float | Sequence[float] | None, num_classes: 
         return np.full(num_classes, 1 / num_classes)
     is_single = isinstance(class_balance, (int, float))
     if is_single and num_classes != 2:
-        raise ValueError(f"class_balance is {class_balance}: expected {num_classes} probabilities, one for each class.")
-    given = [1 - class_balance, class_balance] if isinstance(class_balance, (int, float)) else list(class_balance)
+        raise ValueError(
+            f"class_balance is {class_balance}: expected {num_classes} probabilities, one for each class."
+        )
+    given = (
+        [1 - class_balance, class_balance] if isinstance(class_balance, (int, float)) else list(class_balance)
+    )
     balance = np.array(given, dtype=np.float64)
     legal = balance.shape == (num_classes,) and bool(((balance > 0) & (balance < 1)).all())
     if not legal or abs(balance.sum() - 1) > BALANCE_TOLERANCE:
         raise ValueError(
-            f"class_balance is {class_balance}: expected {num_classes} probabilities inside (0, 1) that add up "
+            f"class_balance is {class_balance}: expected {num_classes} probabilities inside (0, "
+            "1) that add up "
             "to 1" + (", or one number, P(y = +1)." if num_classes == 2 else ".")
         )
     return balance

@@ -5,7 +5,7 @@ leave as one binary column beside the key.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ from dp_spark.labeling.data_point import data_points
 from dp_spark.labeling.functions import LabelingFunction
 from dp_spark.labeling.matrix import VOTES_COLUMN, LabelMatrix, pack_votes
 from dp_spark.labeling.votes import Votes, as_votes, classes_of, first_illegal
-from dp_spark.tables import quoted, refuse_missing_columns
+from dp_spark.tables import BatchPass, quoted, refuse_missing_columns
 from dp_spark.worker_errors import marked
 
 
@@ -55,7 +55,10 @@ def apply_lfs(
 
 
 def cast_votes(
-    points: Sequence[object], lfs: Sequence[LabelingFunction], num_classes: int, name_row: Callable[[int], str]
+    points: Sequence[object],
+    lfs: Sequence[LabelingFunction],
+    num_classes: int,
+    name_row: Callable[[int], str],
 ) -> Votes:
     """The votes of LFs on data points: (len(points), len(lfs)) int8.
 
@@ -75,7 +78,8 @@ def cast_votes(
         illegal = first_illegal(answers, num_classes)
         if illegal is not None:
             raise IllegalVoteError(
-                f"labeling function {lf.name!r} returned {answers[illegal]!r} for the row {name_row(illegal)}: "
+                f"labeling function {lf.name!r} returned {answers[illegal]!r} for the row "
+                f"{name_row(illegal)}: "
                 f"expected one of {classes_of(num_classes)}, or 0 or None to abstain. Return an integer vote."
             )
         votes[:, column] = as_votes(answers)
@@ -88,7 +92,10 @@ def _answers(points: Sequence[object], lf: LabelingFunction, name_row: Callable[
     try:
         for x in points:
             answers.append(function(x, **resources))
-    except (Exception, SystemExit) as problem:  # the user's code: whatever it raises, the LF and row are named
+    except (
+        Exception,
+        SystemExit,
+    ) as problem:  # the user's code: whatever it raises, the LF and row are named
         raise LabelingFunctionError(
             f"labeling function {lf.name!r} raised {type(problem).__name__}: {problem} for the row "
             f"{name_row(len(answers))}. Correct it, or let it return None for rows like this one."
@@ -96,10 +103,8 @@ def _answers(points: Sequence[object], lf: LabelingFunction, name_row: Callable[
     return answers
 
 
-def _voter(
-    lfs: tuple[LabelingFunction, ...], key: tuple[str, ...], num_classes: int
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def vote(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _voter(lfs: tuple[LabelingFunction, ...], key: tuple[str, ...], num_classes: int) -> BatchPass:
+    def vote(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             keys = [batch.column(batch.schema.get_field_index(name)) for name in key]
 
@@ -120,7 +125,9 @@ def _check_lfs(lfs: Sequence[LabelingFunction]) -> None:
         raise ValueError("there are no labeling functions: expected at least one in the list.")
     for lf in lfs:
         if not isinstance(lf, LabelingFunction):
-            raise ValueError(f"{lf!r} is not a labeling function: put @labeling_function above its definition.")
+            raise ValueError(
+                f"{lf!r} is not a labeling function: put @labeling_function above its definition."
+            )
     twice = sorted(name for name, count in Counter(lf.name for lf in lfs).items() if count > 1)
     if twice:
         raise ValueError(

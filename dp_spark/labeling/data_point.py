@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 from collections.abc import Sequence
+from typing import SupportsIndex
 
 import pyarrow as pa
 
@@ -12,11 +13,11 @@ class DataPoint(tuple[object, ...]):
     __slots__ = ()
     _column_names: tuple[str, ...] = ()
 
-    def __getitem__(self, name: object) -> object:  # type: ignore[override]
+    def __getitem__(self, name: str | SupportsIndex | slice) -> object:  # type: ignore[override] # also by name
         """The value in the column called `name`."""
         if isinstance(name, str):
             return getattr(self, name)
-        return tuple.__getitem__(self, name)  # type: ignore[index]
+        return super().__getitem__(name)
 
     def __getattr__(self, name: str) -> object:
         """Reached only if there is no such column."""

@@ -100,6 +100,7 @@ def labeling_function(
     """Turn a function of one data point into a labeling function; with or without parentheses.
 
     Args:
+        function: takes a data point and the resources, returns a vote or None.
         name: default: the function's own name.
         resources: passed to every call by keyword: sets, dictionaries, thresholds, `loaded_once(...)`.
         columns: the columns that it reads. Default: found in its source, where that is possible.
@@ -139,9 +140,9 @@ def vote_column(column: str, name: str | None = None) -> LabelingFunction:
         column: holds the votes, as integers.
         name: default: the column's name.
     """
-    return labeling_function(
-        name=name or column, resources={"column": column}, columns=[column]
-    )(_existing_vote)
+    return labeling_function(name=name or column, resources={"column": column}, columns=[column])(
+        _existing_vote
+    )
 
 
 def _existing_vote(x: object, column: str) -> int | None:

@@ -4,22 +4,18 @@ The m votes of a data point are m int8 bytes in one binary column: read and coun
 faster than m columns or an array (DESIGN.md has the figures). `columns()` is the view for SQL users.
 """
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dp_spark.errors import SchemaError
 from dp_spark.labeling.votes import Votes
-from dp_spark.storage import Storage, publish, read_description, write_description
-from dp_spark.tables import quoted, refuse_duplicate_keys
-from dp_spark.worker_errors import translated_errors
-
-logger = logging.getLogger(__name__)
+from dp_spark.storage import Storage
+from dp_spark.tables import quoted, read_table, write_table
 
 VOTES_COLUMN = "votes"
 KIND = "label matrix"
@@ -92,8 +88,7 @@ def write_label_matrix(
     """Run the labeling functions, write their votes as Parquet, and return the written matrix.
 
     Votes are on storage before anything shuffles them: a labeling function that is not
-    deterministic, and one lost executor, would otherwise lose and duplicate rows. The rows written
-    are compared with the rows read and the keys are checked before the result appears at `path`.
+    deterministic, and one lost executor, would otherwise lose and duplicate rows.
 
     Args:
         label_matrix: from `apply_lfs`.
@@ -106,21 +101,20 @@ def write_label_matrix(
         SchemaError: if the table is empty, or keys are null or occur twice.
         OutputExistsError: if `path` is there and `overwrite` is false.
     """
-    with publish(storage, path, overwrite=overwrite) as staged:
-        seen = Observation()
-        observed = label_matrix.df.observe(seen, F.count(F.lit(1)).alias("num_rows"))
-        with translated_errors():
-            observed.write.parquet(staged)
-        written = replace(label_matrix, df=storage.spark.read.parquet(staged))
-        num_written = written.df.count()
-        if num_written == 0:
-            raise SchemaError("the table holds no data points: there is nothing to label. Check its path and filters.")
-        if num_written != seen.get["num_rows"]:
-            raise SchemaError(f"{num_written} rows were written of {seen.get['num_rows']} labeled. Run again.")
-        refuse_duplicate_keys(written.df, label_matrix.key)
-        write_description(storage, staged, _description(label_matrix, num_written))
-    logger.info(
-        "wrote label matrix: n=%d m=%d to %s", num_written, len(label_matrix.lf_names), path
+    content = {
+        "version": FORMAT_VERSION,
+        "num_classes": label_matrix.num_classes,
+        "lf_names": list(label_matrix.lf_names),
+        "lf_hashes": list(label_matrix.lf_hashes),
+    }
+    write_table(
+        label_matrix.df,
+        path,
+        storage,
+        kind=KIND,
+        description=content,
+        key=label_matrix.key,
+        overwrite=overwrite,
     )
     return read_label_matrix(storage, path)
 
@@ -131,9 +125,9 @@ def read_label_matrix(storage: Storage, path: str) -> LabelMatrix:
     Raises:
         MissingResultError: if there is none, or its write did not finish.
     """
-    content = read_description(storage, path, KIND)
+    df, content = read_table(storage, path, KIND)
     return LabelMatrix(
-        df=storage.spark.read.parquet(path),
+        df=df,
         key=_texts(content["key"]),
         lf_names=_texts(content["lf_names"]),
         lf_hashes=_texts(content["lf_hashes"]),
@@ -144,18 +138,6 @@ def read_label_matrix(storage: Storage, path: str) -> LabelMatrix:
 def _vote(position: int) -> Column:
     byte = F.conv(F.hex(F.substring(VOTES_COLUMN, position + 1, 1)), 16, 10).cast("int")
     return F.when(byte > 127, byte - 256).otherwise(byte).cast("tinyint")
-
-
-def _description(label_matrix: LabelMatrix, num_data_points: int) -> dict[str, object]:
-    return {
-        "kind": KIND,
-        "version": FORMAT_VERSION,
-        "num_data_points": num_data_points,
-        "num_classes": label_matrix.num_classes,
-        "key": list(label_matrix.key),
-        "lf_names": list(label_matrix.lf_names),
-        "lf_hashes": list(label_matrix.lf_hashes),
-    }
 
 
 def _texts(values: object) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Feature vectors in Arrow: checked, as matrices, and packed in one binary column.
+"""A model's inputs in Arrow: checked, as matrices, and packed in one binary column.
 
 A packed vector is d little-endian float32 values, 4d bytes. Readers need no Spark, and it reads three
 times faster than `array<float>`.  (TRAINING.md, section 4: 8.7 against 2.7 M rows per CPU second.)
@@ -52,6 +52,26 @@ def feature_matrix(column: pa.Array, num_features: int, name: str, describe_row:
             f"for {describe_row(row)}: expected finite numbers. Fill it in, or remove the row."
         )
     return matrix
+
+
+def text_array(column: pa.Array, name: str, describe_row: DescribeRow) -> pa.Array:
+    """A string column without nulls.
+
+    Args:
+        column: string; may be a slice.
+        name: what errors call the column.
+        describe_row: says which data point row i of this column is.
+
+    Raises:
+        SchemaError: if a text is null.
+    """
+    if column.null_count:
+        row = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+        raise SchemaError(
+            f"the text column {name!r} is null for {describe_row(row)}: expected a string. Fill it in (an "
+            "empty text is fine), or remove the row."
+        )
+    return column
 
 
 def pack_features(matrix: Matrix) -> pa.Array:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dp_spark.errors import DpSparkError, SchemaError
-from dp_spark.labels.features import feature_matrix, pack_features
+from dp_spark.labels.features import feature_matrix, pack_features, text_array
 from dp_spark.labels.manifest import FEATURES_COLUMN, LABEL_COLUMN, TEXT_COLUMN, InputKind
 from dp_spark.worker_errors import marked
 
@@ -67,18 +67,13 @@ class RowCheck:
 
     def _inputs(self, batch: pa.RecordBatch) -> pa.Array:
         """The packed features or the texts of a batch, checked."""
-        column = batch.column(INPUT)
         name = ", ".join(self.columns)
-        if self.kind == "features":
-            matrix = feature_matrix(column, self.num_features, name, lambda i: row_key(batch, self.key, i))
-            return pack_features(matrix)
-        if column.null_count:
-            row = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
-            raise SchemaError(
-                f"the text column {name!r} is null for {row_key(batch, self.key, row)}: expected a string. "
-                "Fill it in (an empty text is fine), or remove the row."
-            )
-        return column
+        if self.kind == "text":
+            return text_array(batch.column(INPUT), name, lambda i: row_key(batch, self.key, i))
+        matrix = feature_matrix(
+            batch.column(INPUT), self.num_features, name, lambda i: row_key(batch, self.key, i)
+        )
+        return pack_features(matrix)
 
     def _labels(self, batch: pa.RecordBatch) -> pa.Array:
         """The labels of a batch as float32, checked."""

@@ -1,0 +1,37 @@
+# make run    the tutorial from end to end on local Spark
+# make test   every test
+# make check  lint and types
+#
+# Each makes the environment in .venv first, if it is not there: Python 3.11 or newer and Java 17 or newer
+# are all that has to be on the machine. PYTHON=python3.12 chooses another Python.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+OUTPUT ?= output/tutorial
+
+.PHONY: run test check environment clean
+
+run: environment $(STAMP)
+	$(BIN)/python jobs/tutorial.py --output $(OUTPUT) --overwrite $(ARGS)
+
+test: environment $(STAMP)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+environment:
+	@command -v $(PYTHON) >/dev/null || { echo "dp_spark: $(PYTHON) was not found: install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)." >&2; exit 2; }
+	@$(PYTHON) -m dp_spark.environment
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[spark,tensorflow,test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) output spark-warehouse

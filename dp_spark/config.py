@@ -1,0 +1,158 @@
+"""The configuration of a pipeline: TOML, read into frozen models that refuse what they do not know.
+
+Data points to data, code stays in Python modules that the configuration names. conf/spam.toml is a
+complete example, with a sentence on every setting.
+"""
+
+import tomllib
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dp_spark.end_model.settings import TrainingSettings
+from dp_spark.errors import ConfigError
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TableConfig(_Strict):
+    """[table]: the data points.
+
+    Attributes:
+        path: a Parquet table, anywhere Spark reads.
+        key: columns that identify a row.
+        gold: a column with the truth (-1, +1; 0 or null where it is not known), for evaluation only: labeling
+            functions and training never see it.
+        split: a column that says "train" or "test" (other values are in neither part); if it is not
+            given, `test_share` of the rows are set apart by a hash of the key.
+        test_share: see `split`.
+        generator: "package.module:function" that makes the table from a Spark session if `path` is not there.
+    """
+
+    path: str
+    key: list[str] = Field(min_length=1)
+    gold: str | None = None
+    split: str | None = None
+    test_share: Share = 0.2
+    generator: str | None = None
+
+
+class LabelingConfig(_Strict):
+    """[labeling]: `lfs` names a list of labeling functions in the Python module `module`."""
+
+    module: str
+    lfs: str = "LFS"
+    num_classes: int = Field(default=2, ge=2, le=127)
+
+
+class LabelModelConfig(_Strict):
+    """[label_model]: which one, and P(y = +1) or one probability per class; equal ones if not given."""
+
+    model: Literal["auto", "one_coin", "gradient_descent", "majority_vote"] = "auto"
+    class_balance: float | list[float] | None = None
+
+
+class TrainingSetConfig(_Strict):
+    """[training_set]: what the end model sees: numeric columns, or one text column."""
+
+    features: list[str] | None = None
+    text: str | None = None
+    num_shards: int = Field(default=8, ge=1)
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _has_one_input(self) -> "TrainingSetConfig":
+        if bool(self.features) == bool(self.text):
+            raise ValueError("give either features = [columns] or text = column")
+        return self
+
+
+class EndModelConfig(_Strict):
+    """[end_model]: as `TrainingSettings`, which says what each is."""
+
+    model: str = TrainingSettings.model
+    hidden_units: list[int] = list(TrainingSettings.hidden_units)
+    num_epochs: int = TrainingSettings.num_epochs
+    batch_size: int = TrainingSettings.batch_size
+    learning_rate: float = TrainingSettings.learning_rate
+    optimizer: Literal["adam", "sgd"] = TrainingSettings.optimizer
+    l2: float = TrainingSettings.l2
+    seed: int = TrainingSettings.seed
+    num_workers: int = TrainingSettings.num_workers
+    max_attempts: int = TrainingSettings.max_attempts
+    max_tokens: int = TrainingSettings.max_tokens
+    ngrams: int = TrainingSettings.ngrams
+    timeout_seconds: float = TrainingSettings.timeout_seconds
+
+    @model_validator(mode="after")
+    def _is_valid(self) -> "EndModelConfig":
+        self.settings()
+        return self
+
+    def settings(self) -> TrainingSettings:
+        """The settings of `train_end_model`."""
+        values = {name: getattr(self, name) for name in EndModelConfig.model_fields}
+        return TrainingSettings(**{**values, "hidden_units": tuple(self.hidden_units)})
+
+
+class PipelineConfig(_Strict):
+    """A whole configuration file.
+
+    Attributes:
+        output: the directory that gets every intermediate table, the models and metrics.json.
+    """
+
+    output: str
+    table: TableConfig
+    labeling: LabelingConfig
+    label_model: LabelModelConfig = LabelModelConfig()
+    training_set: TrainingSetConfig
+    end_model: EndModelConfig = EndModelConfig()
+
+
+def parse_config(text: str, source: str) -> PipelineConfig:
+    """The configuration in a TOML text.
+
+    Args:
+        text: TOML.
+        source: where it came from, for errors.
+
+    Raises:
+        ConfigError: naming every problem at once: bad TOML with its line, unknown keys with the known
+            ones, missing keys, wrong types and values.
+    """
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise ConfigError(f"{source} is not valid TOML: {problem}.") from problem
+    try:
+        return PipelineConfig.model_validate(content)
+    except ValidationError as problem:
+        found = [
+            _explained(error["loc"], error["type"], error["msg"], error["input"])
+            for error in problem.errors()
+        ]
+        raise ConfigError(f"{source} has {len(found)} problem(s):\n  " + "\n  ".join(found)) from problem
+
+
+def _explained(location: Sequence[int | str], kind: str, message: str, value: object) -> str:
+    name = ".".join(map(str, location))
+    if kind == "extra_forbidden":
+        return f"{name}: unknown key; known here: {', '.join(_known_keys(location[:-1]))}"
+    if kind == "missing":
+        return f"{name}: missing; it has to be given"
+    return f"{name}: {message.removeprefix('Value error, ')} (it is {value!r})"
+
+
+def _known_keys(location: Sequence[int | str]) -> list[str]:
+    model: type[BaseModel] = PipelineConfig
+    for name in location:
+        annotation = model.model_fields[str(name)].annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return sorted(model.model_fields)

@@ -1,0 +1,211 @@
+"""What each Spark task of a training run does: meet the others, start a training process, report.
+
+A task does not raise when its process fails; it returns how. So the driver sees every failure, and can
+tell the cause from what followed from it.  (TRAINING.md, sections 1 and 8.)
+"""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+from pyspark import BarrierTaskContext
+
+from dp_spark.end_model.job import (
+    FAILURE_FILE,
+    HISTORY_FILE,
+    MODEL_FILE,
+    Failure,
+    FailureKind,
+    TrainingJob,
+    WorkerJob,
+)
+
+RESULT_SCHEMA = "rank long, failure string, model binary, history string, versions string"
+MAX_MODEL_BYTES = (
+    256 << 20
+)  # what rank 0 returns through Spark; spark.driver.maxResultSize is 1 GiB by default
+
+_WORKER = "dp_spark.end_model.worker"
+_TENSORFLOW_PACKAGES = ("tensorflow", "tensorflow-cpu", "tensorflow-intel")
+_TAIL_BYTES, _TAIL_LINES = 8192, 8  # how much of a crashed process's output the user sees
+_BACKLOG = 128
+
+Results = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
+
+@dataclass(frozen=True)
+class _Greeting:
+    """What the tasks tell each other before they start."""
+
+    host: str
+    port: int  # of rank 0's listener
+    python: str
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Result:
+    failure: Failure | None = None
+    model: bytes | None = None
+    history: str | None = None
+
+
+def barrier_task(training: TrainingJob, key: bytes, num_threads: int) -> Results:
+    """The function for `mapInArrow(..., RESULT_SCHEMA, barrier=True)`, one task per worker.
+
+    Args:
+        training: the run.
+        key: its secret; it travels in the task's closure, as encrypted as Spark's own traffic is.
+        num_threads: TensorFlow's intra-op threads per worker.
+    """
+
+    def run_task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for _ in batches:
+            pass
+        context = BarrierTaskContext.get()
+        rank = context.partitionId()
+        host = context.getTaskInfos()[rank].address.rsplit(":", 1)[0]
+        with _listener(host if rank == 0 else None) as listener:
+            port = listener.getsockname()[1] if rank == 0 else 0
+            own = _Greeting(host, port, sys.executable, _versions())
+            workers = [_Greeting(**json.loads(text)) for text in context.allGather(json.dumps(asdict(own)))]
+            failure = _environment_failure(workers)
+            if failure is None:
+                with tempfile.TemporaryDirectory(prefix="dp_spark_") as directory:
+                    job = WorkerJob(
+                        training=training,
+                        rank=rank,
+                        hub=(workers[0].host, workers[0].port),
+                        key_hex=key.hex(),
+                        listener_fd=listener.fileno() if rank == 0 else -1,
+                        parent_pid=os.getpid(),
+                        num_threads=num_threads,
+                        output_directory=directory,
+                    )
+                    result = _run_process(job, host)
+            else:
+                result = _Result(failure)
+        yield _batch(rank, result, own.versions)
+
+    return run_task
+
+
+def _listener(host: str | None) -> socket.socket:
+    """Rank 0's listening socket on the address that Spark knows; an idle socket for the others."""
+    listener = socket.socket()
+    if host is not None:
+        listener.bind((host, 0))
+        listener.listen(_BACKLOG)
+    return listener
+
+
+def _versions() -> Mapping[str, str]:
+    """The versions that must agree; TensorFlow's is empty if it is not there. Imports nothing."""
+    found = ""
+    if importlib.util.find_spec("tensorflow") is not None:
+        found = "unknown"
+        for package in _TENSORFLOW_PACKAGES:
+            try:
+                found = importlib.metadata.version(package)
+                break
+            except importlib.metadata.PackageNotFoundError:
+                continue
+    return {"tensorflow": found, "python": ".".join(map(str, sys.version_info[:3]))}
+
+
+def _environment_failure(workers: Sequence[_Greeting]) -> Failure | None:
+    without = sorted({f"{w.python} on {w.host}" for w in workers if not w.versions["tensorflow"]})
+    if without:
+        message = (
+            f"TensorFlow is not installed for the workers' Python: {', '.join(without)}. Install "
+            "dp-spark[tensorflow] there, or set PYSPARK_PYTHON to the Python that has it."
+        )
+        return Failure(FailureKind.ENVIRONMENT, message)
+    versions = sorted({json.dumps(worker.versions, sort_keys=True) for worker in workers})
+    if len(versions) > 1:
+        message = (
+            f"the workers have different versions: {'; '.join(versions)}. Give all executors the same "
+            "environment."
+        )
+        return Failure(FailureKind.ENVIRONMENT, message)
+    return None
+
+
+def _run_process(job: WorkerJob, host: str) -> _Result:
+    directory = Path(job.output_directory)
+    log = directory / "stderr"
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(  # noqa: S603 - this Python, this package
+            [sys.executable, "-m", _WORKER],
+            stdin=subprocess.PIPE,
+            stdout=sys.stderr.fileno(),  # one line per epoch, to the executor's log
+            stderr=stderr,
+            cwd=directory,
+            env=_environment(job.num_threads),
+            pass_fds=[job.listener_fd] if job.listener_fd >= 0 else [],
+        )
+        try:
+            process.communicate(job.to_json().encode())
+        finally:
+            process.kill()
+            process.wait()
+    if process.returncode != 0:
+        return _Result(_failure_of(job, host, process.returncode))
+    if job.rank != 0:
+        return _Result()
+    model = (directory / MODEL_FILE).read_bytes()
+    if len(model) > MAX_MODEL_BYTES:
+        message = (
+            f"the trained model has {len(model) >> 20} MB: expected at most {MAX_MODEL_BYTES >> 20} MB, "
+            "which is what travels through Spark to the driver. Train a smaller model."
+        )
+        return _Result(Failure(FailureKind.USER, message))
+    return _Result(model=model, history=(directory / HISTORY_FILE).read_text())
+
+
+def _environment(num_threads: int) -> dict[str, str]:
+    paths = [path or str(Path.cwd()) for path in sys.path]  # also what Spark added with --py-files
+    return {
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "KERAS_BACKEND": "tensorflow",
+        "OMP_NUM_THREADS": str(num_threads),
+    }
+
+
+def _failure_of(job: WorkerJob, host: str, status: int) -> Failure:
+    described = Path(job.output_directory) / FAILURE_FILE
+    if described.exists():
+        return Failure.from_json(described.read_text())
+    with (Path(job.output_directory) / "stderr").open("rb") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
+    tail = "\n".join(lines[-_TAIL_LINES:])
+    how = f"exit status {status}"
+    if status < 0:
+        how = signal.Signals(-status).name
+        how += " (often the kernel or the cluster, for want of memory)" if -status == signal.SIGKILL else ""
+    message = f"the training process of worker {job.rank} on {host} ended with {how}."
+    return Failure(FailureKind.CRASHED, f"{message} Its last lines:\n{tail}" if tail else message)
+
+
+def _batch(rank: int, result: _Result, versions: Mapping[str, str]) -> pa.RecordBatch:
+    arrays = [
+        pa.array([rank], pa.int64()),
+        pa.array([result.failure.to_json() if result.failure else None], pa.string()),
+        pa.array([result.model], pa.binary()),
+        pa.array([result.history], pa.string()),
+        pa.array([json.dumps(versions)], pa.string()),
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=["rank", "failure", "model", "history", "versions"])

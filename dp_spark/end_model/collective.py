@@ -1,0 +1,213 @@
+"""The sum of one vector over all training processes: a star over authenticated connections.
+
+Rank 0 is the hub: it receives the others' vectors, adds them in the order of their ranks (the result is
+the same in every run) and sends the sum back, the same bytes to all. The hub moves 2 (N - 1) vectors per
+step: meant for models up to about 10 MB and about 10 workers. With one worker there is no socket.
+(TRAINING.md, section 9.)
+"""
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from dp_spark.end_model.frames import Channel, Rejected, introduce, welcome
+from dp_spark.errors import TrainingError
+
+logger = logging.getLogger(__name__)
+
+Vector = npt.NDArray[np.float32]
+
+MAX_HANDSHAKES = 64  # at the same time; more connections wait in the listener's queue
+_POLL_SECONDS = 0.2
+_CONNECT_SECONDS = 10.0
+
+
+class Collective(Protocol):
+    """What the training loop needs of the other processes."""
+
+    def all_reduce(self, vector: Vector) -> Vector:
+        """The sum of the vectors that all processes pass, of one length; the same bytes everywhere."""
+
+    def close(self) -> None:
+        """Leave."""
+
+
+@dataclass(frozen=True)
+class Alone:
+    """The collective of a single process."""
+
+    def all_reduce(self, vector: Vector) -> Vector:
+        """The vector itself."""
+        return vector
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True)
+class AuthenticatedStar:
+    """One process's place in the star; made by `open_hub` or `join_hub`.
+
+    Attributes:
+        channels: for rank 0 to all others in the order of their ranks, for the others to rank 0.
+        is_hub: whether this is rank 0.
+    """
+
+    channels: tuple[Channel, ...]
+    is_hub: bool
+
+    def all_reduce(self, vector: Vector) -> Vector:
+        """The sum over all processes, in the order of their ranks.
+
+        Args:
+            vector: (k,) float32, k the same in all processes.
+
+        Raises:
+            TrainingError: if another process is silent, hung up, or passes another length.
+        """
+        if not self.is_hub:
+            (hub,) = self.channels
+            hub.send(vector.tobytes())
+            return np.frombuffer(hub.receive(vector.nbytes), dtype=np.float32)
+        total = vector.astype(np.float32, copy=True)
+        for channel in self.channels:
+            total += np.frombuffer(channel.receive(vector.nbytes), dtype=np.float32)
+        content = total.tobytes()
+        for channel in self.channels:
+            channel.send(content)
+        return total
+
+    def close(self) -> None:
+        """Close all connections."""
+        for channel in self.channels:
+            channel.close()
+
+
+@dataclass
+class Watched:
+    """A collective that remembers its failure; inside a graph TensorFlow reports it as its own error.
+
+    Attributes:
+        collective: the one that does the work.
+        failure: what it raised, or None.
+    """
+
+    collective: Collective
+    failure: TrainingError | None = None
+
+    def all_reduce(self, vector: Vector) -> Vector:
+        """The same as the watched collective's."""
+        try:
+            return self.collective.all_reduce(vector)
+        except TrainingError as problem:
+            self.failure = problem
+            raise
+
+    def close(self) -> None:
+        """Leave."""
+        self.collective.close()
+
+
+def open_hub(
+    listener: socket.socket, key: bytes, num_workers: int, join_seconds: float, timeout_seconds: float
+) -> AuthenticatedStar:
+    """Rank 0's place in the star, once all others have joined; closes the listener.
+
+    Every connection is answered in a thread of its own with a deadline of 5 seconds: a stranger, a wrong
+    key, garbage or silence is dropped and delays nobody.
+
+    Args:
+        listener: bound and listening.
+        key: the run's secret, 32 random bytes.
+        num_workers: N, at least 2.
+        join_seconds: how long to wait for all to join.
+        timeout_seconds: how long to wait for each message.
+
+    Raises:
+        TrainingError: naming the ranks that did not join in time.
+    """
+    lobby = _Lobby(key, num_workers, timeout_seconds)
+    deadline = time.monotonic() + join_seconds
+    listener.settimeout(_POLL_SECONDS)
+    with listener:
+        while lobby.missing() and time.monotonic() < deadline:
+            with contextlib.suppress(TimeoutError):
+                connection, address = listener.accept()
+                lobby.admit(connection, str(address))
+    return lobby.star()
+
+
+def join_hub(address: tuple[str, int], key: bytes, rank: int, timeout_seconds: float) -> AuthenticatedStar:
+    """The place of rank 1, 2, ... in the star.
+
+    Args:
+        address: host and port of rank 0, which listens already.
+        key: the run's secret.
+        rank: this process's, at least 1.
+        timeout_seconds: how long to wait for the hub, and later for each message.
+
+    Raises:
+        TrainingError: if the hub cannot be reached, or is not of this run.
+    """
+    try:
+        connection = socket.create_connection(address, timeout=_CONNECT_SECONDS)
+        return AuthenticatedStar((introduce(connection, key, rank, timeout_seconds),), is_hub=False)
+    except (OSError, Rejected) as problem:
+        raise TrainingError(
+            f"worker {rank} cannot join worker 0 at {address[0]}:{address[1]}: {problem}. The executors must "
+            "reach each other on ephemeral TCP ports; check firewalls and network policies."
+        ) from problem
+
+
+class _Lobby:
+    """The hub's connections while it waits; threads of different connections share it."""
+
+    def __init__(self, key: bytes, num_workers: int, timeout_seconds: float) -> None:
+        self._welcome: Callable[[socket.socket], Channel] = lambda connection: welcome(
+            connection, key, num_workers, timeout_seconds
+        )
+        self._ranks = range(1, num_workers)
+        self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(MAX_HANDSHAKES)
+        self._joined: dict[int, Channel] = {}
+
+    def missing(self) -> list[int]:
+        """The ranks that have not joined."""
+        with self._lock:
+            return [rank for rank in self._ranks if rank not in self._joined]
+
+    def admit(self, connection: socket.socket, address: str) -> None:
+        """Answer a connection in a thread of its own."""
+        self._slots.acquire()
+        threading.Thread(target=self._answer, args=(connection, address), daemon=True).start()
+
+    def star(self) -> AuthenticatedStar:
+        """The star, if all have joined."""
+        missing = self.missing()
+        if missing:
+            raise TrainingError(
+                f"workers {missing} did not join worker 0 in time: they could not "
+                "start, or cannot reach worker 0. Look at their logs; check firewalls."
+            )
+        return AuthenticatedStar(tuple(self._joined[rank] for rank in self._ranks), is_hub=True)
+
+    def _answer(self, connection: socket.socket, address: str) -> None:
+        try:
+            channel = self._welcome(connection)
+            with self._lock:
+                if channel.peer in self._joined:
+                    raise Rejected(f"rank {channel.peer} has joined already")
+                self._joined[channel.peer] = channel
+        except Rejected as reason:
+            connection.close()
+            logger.warning("dropped a connection from %s: %s", address, reason)
+        finally:
+            self._slots.release()

@@ -1,0 +1,233 @@
+"""The batches of one training process, read from shards with NumPy and Arrow alone.
+
+The rows are cut in R row ranges. Every global batch takes b rows of each range, each range in an order
+of its own, f(seed, epoch, range): its pieces (the parts of Parquet row groups that it holds) permuted,
+then the rows of each piece. Process r of N owns the ranges r, r + N, ...: the global batches are the
+same for every N, and no process reads another's rows.  (TRAINING.md, sections 4 and 9.)
+
+Every process takes the same number of steps with batches of one fixed shape. Where a range has no more
+rows, rows of weight 0 stand in; their features are 0, their text is empty.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dp_spark.end_model.files import locate
+from dp_spark.end_model.settings import TrainingSettings
+from dp_spark.labels.features import unpack_features
+from dp_spark.labels.manifest import (
+    FEATURES_COLUMN,
+    LABEL_COLUMN,
+    TEXT_COLUMN,
+    RowSlice,
+    ShardManifest,
+    plan_row_ranges,
+)
+
+Vector = npt.NDArray[np.float32]
+Inputs = npt.NDArray[np.float32] | npt.NDArray[np.object_]
+
+_PYTHON_TEXT_BYTES = 64  # of a Python string and its reference beside its characters
+
+
+class Batch(NamedTuple):
+    """One process's part of a global batch.
+
+    Attributes:
+        inputs: (B, d) float32, or (B, 1) texts.
+        labels: (B,) float32 in [0, 1].
+        weights: (B,) float32; 0 marks a row that only fills the batch.
+    """
+
+    inputs: Inputs
+    labels: Vector
+    weights: Vector
+
+
+class _Rows(NamedTuple):
+    inputs: Inputs
+    labels: Vector
+
+
+class _Piece(NamedTuple):
+    file_index: int
+    row_group: int
+    start: int  # within the row group
+    stop: int
+
+
+@dataclass(frozen=True)
+class Feed:
+    """The batches of one process.
+
+    Attributes:
+        num_steps: steps per epoch, the same for every process.
+        batch_rows: B: rows of each of this process's batches.
+        batches: the batches of epochs `first` to `last` (excluded), one after the other.
+    """
+
+    num_steps: int
+    batch_rows: int
+    batches: Callable[[int, int], Iterator[Batch]]
+
+
+def open_feed(manifest: ShardManifest, settings: TrainingSettings, rank: int) -> Feed:
+    """The feed of process `rank`; reads the footers of the files that it needs.
+
+    Args:
+        manifest: the training set.
+        settings: fix the batches and say how many processes there are.
+        rank: 0 to `num_workers` - 1.
+    """
+    sizes = [file.num_data_points for file in manifest.files]
+    ranges = plan_row_ranges(sizes, settings.num_row_ranges)
+    per_step = settings.rows_per_range
+    longest = max(_num_rows(slices) for slices in ranges)
+    num_steps = max(1, -(-longest // per_step))
+    owned = range(rank, settings.num_row_ranges, settings.num_workers)
+    reader = _PieceReader(manifest, {})
+    pieces = {index: reader.pieces(ranges[index]) for index in owned}
+    if reader.memory_bytes(pieces) < settings.cache_bytes:
+        reader = _PieceReader(manifest, reader.read_all([p for held in pieces.values() for p in held]))
+
+    def batches(first: int, last: int) -> Iterator[Batch]:
+        for epoch in range(first, last):
+            streams = [
+                _in_blocks(_permuted(reader, pieces[index], (settings.seed, epoch, index)), per_step)
+                for index in owned
+            ]
+            for _ in range(num_steps):
+                yield _assemble([next(stream, None) for stream in streams], per_step, manifest)
+
+    return Feed(num_steps, len(owned) * per_step, batches)
+
+
+@dataclass(frozen=True)
+class _PieceReader:
+    """Reads pieces from storage, or from the memory that holds them."""
+
+    manifest: ShardManifest
+    cached: dict[_Piece, _Rows]
+
+    @property
+    def input_column(self) -> str:
+        return FEATURES_COLUMN if self.manifest.kind == "features" else TEXT_COLUMN
+
+    def pieces(self, slices: list[RowSlice]) -> list[_Piece]:
+        """The parts of row groups that a range holds."""
+        found = []
+        for file_index, start, stop in slices:
+            with self._open(file_index) as file:
+                sizes = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
+            ends = np.cumsum(sizes)
+            for group, (size, end) in enumerate(zip(sizes, ends, strict=True)):
+                low, high = max(start, end - size), min(stop, end)
+                if low < high:
+                    found.append(_Piece(file_index, group, int(low - end + size), int(high - end + size)))
+        return found
+
+    def read(self, piece: _Piece) -> _Rows:
+        """The rows of a piece, in the order of the file."""
+        if piece in self.cached:
+            return self.cached[piece]
+        return self._rows(self._row_group(piece.file_index, piece.row_group), piece)
+
+    def read_all(self, pieces: list[_Piece]) -> dict[_Piece, _Rows]:
+        """The rows of many pieces; each row group is read once."""
+        found = {}
+        group_of = attrgetter("file_index", "row_group")
+        for (file_index, row_group), held in groupby(sorted(pieces), group_of):
+            table = self._row_group(file_index, row_group)
+            found.update({piece: self._rows(table, piece) for piece in held})
+        return found
+
+    def _row_group(self, file_index: int, row_group: int) -> pa.Table:
+        with self._open(file_index) as file:
+            return file.read_row_group(row_group, columns=[self.input_column, LABEL_COLUMN])
+
+    def _rows(self, row_group: pa.Table, piece: _Piece) -> _Rows:
+        rows = row_group.slice(piece.start, piece.stop - piece.start)
+        labels = rows[LABEL_COLUMN].to_numpy().astype(np.float32)
+        if self.manifest.kind == "text":
+            texts = np.array(rows[TEXT_COLUMN].to_pylist(), dtype=np.object_)
+            return _Rows(texts.reshape(-1, 1), labels)
+        packed = pa.concat_arrays(rows[FEATURES_COLUMN].chunks)
+        return _Rows(unpack_features(packed, self.manifest.num_features).copy(), labels)
+
+    def memory_bytes(self, pieces: dict[int, list[_Piece]]) -> float:
+        """How much memory the rows take: exact for features, estimated from the footers for text."""
+        num_rows = sum(piece.stop - piece.start for ps in pieces.values() for piece in ps)
+        if self.manifest.kind == "features":
+            return num_rows * (self.manifest.num_features + 1) * 4.0
+        total = sum(self._share(piece) for ps in pieces.values() for piece in ps)
+        return total + num_rows * (_PYTHON_TEXT_BYTES + 4.0)
+
+    def _share(self, piece: _Piece) -> float:
+        with self._open(piece.file_index) as file:
+            group = file.metadata.row_group(piece.row_group)
+        share: float = group.total_byte_size * (piece.stop - piece.start) / group.num_rows
+        return share
+
+    def _open(self, file_index: int) -> pq.ParquetFile:
+        file_system, path = locate(self.manifest.file_path(self.manifest.files[file_index]))
+        return pq.ParquetFile(path, filesystem=file_system)
+
+
+def _num_rows(slices: list[RowSlice]) -> int:
+    return sum(piece.stop - piece.start for piece in slices)
+
+
+def _permuted(reader: _PieceReader, pieces: list[_Piece], seed: tuple[int, int, int]) -> Iterator[_Rows]:
+    """The rows of a range, piece by piece, in their order of this epoch."""
+    random = np.random.default_rng(seed)
+    for index in random.permutation(len(pieces)):
+        inputs, labels = reader.read(pieces[index])
+        order = random.permutation(len(labels))
+        yield _Rows(inputs[order], labels[order])
+
+
+def _in_blocks(stream: Iterator[_Rows], size: int) -> Iterator[_Rows]:
+    """The same rows in blocks of `size`; the last may be smaller."""
+    rest: list[_Rows] = []
+    for rows in stream:
+        held = sum(len(part.labels) for part in rest)
+        start = 0
+        while held + len(rows.labels) - start >= size:
+            stop = start + size - held
+            yield _joined([*rest, _Rows(rows.inputs[start:stop], rows.labels[start:stop])])
+            rest, held, start = [], 0, stop
+        if start < len(rows.labels):
+            rest = [*rest, _Rows(rows.inputs[start:], rows.labels[start:])]
+    if rest:
+        yield _joined(rest)
+
+
+def _joined(parts: list[_Rows]) -> _Rows:
+    if len(parts) == 1:
+        return parts[0]
+    inputs, labels = zip(*parts, strict=True)
+    return _Rows(np.concatenate(inputs), np.concatenate(labels))
+
+
+def _assemble(blocks: list[_Rows | None], per_step: int, manifest: ShardManifest) -> Batch:
+    """One block of each range, below each other, each filled up to `per_step` rows of weight 0."""
+    num_rows = len(blocks) * per_step
+    inputs: Inputs
+    if manifest.kind == "text":
+        inputs = np.full((num_rows, 1), "", dtype=np.object_)
+    else:
+        inputs = np.zeros((num_rows, manifest.num_features), dtype=np.float32)
+    labels, weights = np.zeros(num_rows, np.float32), np.zeros(num_rows, np.float32)
+    for position, block in enumerate(blocks):
+        if block is not None:
+            start, stop = position * per_step, position * per_step + len(block.labels)
+            inputs[start:stop], labels[start:stop], weights[start:stop] = (*block, 1.0)
+    return Batch(inputs, labels, weights)

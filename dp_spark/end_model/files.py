@@ -1,0 +1,49 @@
+"""Files on any storage, read and written where there is no Spark: in the training processes."""
+
+import uuid
+
+import pyarrow as pa
+from pyarrow import fs
+
+_LOCAL_PREFIXES = ("file://", "file:")
+_PYARROW_SCHEMES = {"s3a://": "s3://", "s3n://": "s3://"}  # Hadoop's names of what pyarrow calls s3
+
+
+def locate(path: str) -> tuple[fs.FileSystem, str]:
+    """The file system that holds a path, and the path as that file system writes it.
+
+    Args:
+        path: a local path, or a URI whose scheme pyarrow knows: file, hdfs, s3 (s3a, s3n), gs, abfs.
+            HDFS needs libhdfs and CLASSPATH on the workers.
+    """
+    for prefix in _LOCAL_PREFIXES:
+        if path.startswith(prefix):
+            return fs.LocalFileSystem(), path.removeprefix(prefix)
+    if "://" not in path:
+        return fs.LocalFileSystem(), path
+    for hadoop, arrow in _PYARROW_SCHEMES.items():
+        if path.startswith(hadoop):
+            path = arrow + path.removeprefix(hadoop)
+    file_system, inner = fs.FileSystem.from_uri(path)
+    return file_system, inner
+
+
+def read_file(path: str) -> bytes | None:
+    """The content of a file, or None if it is not there."""
+    file_system, inner = locate(path)
+    try:
+        with file_system.open_input_stream(inner) as stream:
+            return bytes(stream.read())
+    except FileNotFoundError:
+        return None
+
+
+def replace_file(path: str, content: bytes) -> None:
+    """Write a file under another name, then rename it: a reader sees the old one or the new one."""
+    file_system, inner = locate(path)
+    directory = inner.rpartition("/")[0]
+    file_system.create_dir(directory, recursive=True)
+    temporary = f"{inner}.{uuid.uuid4().hex[:8]}.tmp"
+    with file_system.open_output_stream(temporary) as stream:
+        stream.write(pa.py_buffer(content))
+    file_system.move(temporary, inner)

@@ -1,0 +1,112 @@
+"""What one training process is told, and what it leaves behind; no Spark, no TensorFlow."""
+
+import json
+from dataclasses import asdict, dataclass
+from enum import IntEnum
+
+from dp_spark.end_model.settings import InputSpec, TrainingSettings
+from dp_spark.labels.manifest import ShardManifest
+
+MODEL_FILE = "model.keras"
+HISTORY_FILE = "history.json"
+FAILURE_FILE = "failure.json"
+
+
+class FailureKind(IntEnum):
+    """Why a training process ended; the lowest of a group is the cause, the others follow from it."""
+
+    USER = 1  # the user's code or data: the same would happen again
+    DIVERGED = 2
+    ENVIRONMENT = 3  # TensorFlow is missing, versions differ
+    CRASHED = 4  # killed, out of memory, or an error nobody foresaw
+    PEER = 5  # another process fell silent or hung up
+
+    @property
+    def can_be_retried(self) -> bool:
+        """Whether another attempt may end differently."""
+        return self in (FailureKind.CRASHED, FailureKind.PEER)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a training process failed."""
+
+    kind: FailureKind
+    message: str
+
+    def to_json(self) -> str:
+        """The failure as JSON."""
+        return json.dumps({"kind": int(self.kind), "message": self.message})
+
+    @staticmethod
+    def from_json(text: str) -> "Failure":
+        """What `to_json` wrote."""
+        content = json.loads(text)
+        return Failure(FailureKind(content["kind"]), content["message"])
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """A training run: the same for all its processes.
+
+    Attributes:
+        manifest: the training set; its path must be readable by all workers.
+        settings: how to train.
+        inputs: what the model takes.
+        run_directory: for checkpoints; on storage that all workers share.
+    """
+
+    manifest: ShardManifest
+    settings: TrainingSettings
+    inputs: InputSpec
+    run_directory: str
+
+
+@dataclass(frozen=True)
+class WorkerJob:
+    """One process of a training run. It travels through the process's standard input.
+
+    Attributes:
+        training: the run.
+        rank: 0 to `num_workers` - 1. Rank 0 is the hub, writes the checkpoints and leaves the model.
+        hub: host and port of rank 0.
+        key_hex: the run's secret, 32 bytes in hexadecimal; empty for a single worker.
+        listener_fd: rank 0's listening socket, inherited; -1 for the others.
+        parent_pid: the process that must outlive this one.
+        num_threads: TensorFlow's intra-op threads.
+        output_directory: where the process leaves its files; on its own machine.
+    """
+
+    training: TrainingJob
+    rank: int
+    hub: tuple[str, int]
+    key_hex: str
+    listener_fd: int
+    parent_pid: int
+    num_threads: int
+    output_directory: str
+
+    def to_json(self) -> str:
+        """The job as JSON, the secret included: for a pipe, not for a file."""
+        content = asdict(self)
+        content["training"]["manifest"] = {
+            "path": self.training.manifest.path,
+            "json": self.training.manifest.to_json(),
+        }
+        return json.dumps(content)
+
+    @staticmethod
+    def from_json(text: str) -> "WorkerJob":
+        """What `to_json` wrote."""
+        content = json.loads(text)
+        training = content.pop("training")
+        inputs, manifest = training["inputs"], training["manifest"]
+        inputs["vocabulary"] = tuple(inputs["vocabulary"])
+        job = TrainingJob(
+            manifest=ShardManifest.from_json(manifest["json"], manifest["path"]),
+            settings=TrainingSettings(**training["settings"]),
+            inputs=InputSpec(**inputs),
+            run_directory=training["run_directory"],
+        )
+        host, port = content.pop("hub")
+        return WorkerJob(training=job, hub=(host, port), **content)

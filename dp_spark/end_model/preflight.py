@@ -1,0 +1,57 @@
+"""What must hold before a training run starts; each has one clear error instead of a long wait.
+
+TensorFlow and its version are checked by the tasks themselves when they meet (`barrier_task`).
+"""
+
+import time
+
+from pyspark.errors import PySparkAttributeError
+from pyspark.sql import SparkSession
+
+from dp_spark.errors import EnvironmentProblem
+
+EXECUTORS_SECONDS = 30.0  # executors may still be registering when a job begins
+_POLL_SECONDS = 1.0
+
+
+def check_cluster(spark: SparkSession, num_workers: int) -> None:
+    """Refuse a cluster on which a barrier stage of `num_workers` tasks cannot run.
+
+    Raises:
+        EnvironmentProblem: if dynamic allocation is on, or the cluster has too few slots.
+    """
+    if spark.conf.get("spark.dynamicAllocation.enabled", "false") == "true":
+        raise EnvironmentProblem(
+            "spark.dynamicAllocation.enabled is true: Spark refuses to start workers together (a barrier "
+            "stage) then. Submit the training job with --conf spark.dynamicAllocation.enabled=false."
+        )
+    deadline = time.monotonic() + EXECUTORS_SECONDS
+    num_slots = _num_slots(spark)
+    while num_slots is not None and num_slots < num_workers:
+        if _is_local(spark) or time.monotonic() > deadline:
+            raise EnvironmentProblem(
+                f"num_workers is {num_workers}, but the cluster runs only {num_slots} tasks at the same "
+                "time. Ask for more executors or cores (for a local run: --master 'local[N]'), or lower "
+                "num_workers."
+            )
+        time.sleep(_POLL_SECONDS)
+        num_slots = _num_slots(spark)
+
+
+def task_cpus(spark: SparkSession) -> int:
+    """The cores of one task."""
+    return int(spark.conf.get("spark.task.cpus", "1") or "1")
+
+
+def _num_slots(spark: SparkSession) -> int | None:
+    """How many tasks run at the same time, or None where Spark does not tell."""
+    if spark.conf.get("spark.default.parallelism", "") != "":
+        return None  # then defaultParallelism is that setting, not the number of cores
+    try:
+        return spark.sparkContext.defaultParallelism // task_cpus(spark)
+    except PySparkAttributeError:  # Spark Connect has no SparkContext
+        return None
+
+
+def _is_local(spark: SparkSession) -> bool:
+    return str(spark.sparkContext.master).startswith("local[")

@@ -1,0 +1,116 @@
+"""How an end model is trained, and what a user's own model function is told; no Spark, no TensorFlow."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from dp_spark.labels.manifest import InputKind
+
+LINEAR = "linear"
+MLP = "mlp"
+
+_BUILT_IN = (LINEAR, MLP)
+_OPTIMIZERS = ("adam", "sgd")
+_MAX_NGRAMS = 2
+_MODELS = "'linear', 'mlp', or 'package.module:function' of a function that builds a model"
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a model takes, for a user's `build_model(inputs: InputSpec)`.
+
+    The model must return one logit per data point, shape (None, 1), without an activation.
+
+    Attributes:
+        kind: "features": the model is called with (batch, num_features) float32;
+            "text": with (batch, 1) strings.
+        num_features: d; 0 for text.
+        vocabulary: for text, the most frequent tokens of the training set, most frequent first, as
+            `keras.layers.TextVectorization` takes them; empty for features.
+        ngrams: 1, or 2 if the vocabulary holds pairs of neighbouring tokens too.
+    """
+
+    kind: InputKind
+    num_features: int = 0
+    vocabulary: tuple[str, ...] = ()
+    ngrams: int = 1
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The settings of `train_end_model`; every value is checked here.
+
+    Attributes:
+        model: "linear", "mlp", or "package.module:function" of a function that takes an `InputSpec`.
+        hidden_units: units of the MLP's hidden layers.
+        num_epochs: passes over the training set, at least 1.
+        batch_size: data points per step over all workers; rounded to a multiple of `num_row_ranges`.
+        learning_rate: positive.
+        optimizer: "adam" or "sgd" (without momentum).
+        l2: weight decay of the built-in models' kernels: the objective gains l2 * |w|^2. At least 0.
+        seed: of the initial weights and of the order of rows.
+        num_workers: training processes, each one Spark task; at most `num_row_ranges`.
+        max_attempts: how often training starts, if processes or machines fail.
+        max_tokens: the size of a text model's vocabulary at most.
+        ngrams: 1, or 2 to let pairs of neighbouring tokens be tokens too.
+        num_row_ranges: in how many ranges the rows are cut. Together with seed and batch size this fixes
+            every global batch, whatever the number of workers.
+        timeout_seconds: how long a worker waits for a silent one.
+        cache_bytes: a worker whose rows take less memory than this keeps them; else it reads its
+            row groups again in every epoch.
+
+    Raises:
+        ValueError: naming the setting and its value.
+    """
+
+    model: str = LINEAR
+    hidden_units: tuple[int, ...] = (64,)
+    num_epochs: int = 20
+    batch_size: int = 512
+    learning_rate: float = 0.01
+    optimizer: Literal["adam", "sgd"] = "adam"
+    l2: float = 0.0
+    seed: int = 0
+    num_workers: int = 1
+    max_attempts: int = 3
+    max_tokens: int = 10_000
+    ngrams: int = 1
+    num_row_ranges: int = 16
+    timeout_seconds: float = 300.0
+    cache_bytes: int = 1 << 30
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden_units", tuple(self.hidden_units))
+        counts = ("num_epochs", "batch_size", "num_workers", "max_attempts", "max_tokens", "num_row_ranges")
+        for name in counts:
+            self._expect(name, getattr(self, name) >= 1, "at least 1")
+        self._expect("model", self.model in _BUILT_IN or self.is_users_model, _MODELS)
+        self._expect("hidden_units", all(units >= 1 for units in self.hidden_units), "each at least 1")
+        self._expect("hidden_units", bool(self.hidden_units), "at least one layer (or model='linear')")
+        self._expect("optimizer", self.optimizer in _OPTIMIZERS, f"one of {_OPTIMIZERS}")
+        self._expect("learning_rate", 0 < self.learning_rate < math.inf, "a positive number")
+        self._expect("timeout_seconds", 0 < self.timeout_seconds < math.inf, "a positive number of seconds")
+        self._expect("l2", 0 <= self.l2 < math.inf, "0 or a positive number")
+        self._expect("l2", self.l2 == 0 or not self.is_users_model, "0: add regularizers in your own model")
+        self._expect("seed", 0 <= self.seed < 2**31, "0 to 2**31 - 1")
+        self._expect("ngrams", 1 <= self.ngrams <= _MAX_NGRAMS, "1 or 2")
+        self._expect("cache_bytes", self.cache_bytes >= 0, "0 or more")
+        if self.num_workers > self.num_row_ranges:
+            raise ValueError(
+                f"num_workers is {self.num_workers}: expected at most num_row_ranges, which is "
+                f"{self.num_row_ranges}, since each worker trains on whole ranges. Raise num_row_ranges."
+            )
+
+    @property
+    def is_users_model(self) -> bool:
+        """Whether `model` names a user's function."""
+        return ":" in self.model
+
+    @property
+    def rows_per_range(self) -> int:
+        """b: how many rows of each range a global batch holds."""
+        return max(1, round(self.batch_size / self.num_row_ranges))
+
+    def _expect(self, name: str, condition: bool, expected: str) -> None:
+        if not condition:
+            raise ValueError(f"{name} is {getattr(self, name)!r}: expected {expected}. Correct the setting.")

@@ -1,0 +1,77 @@
+"""Shards to end model: the driver's part, which loads no TensorFlow.
+
+The end model is the tutorial's step 3; how it is trained is in TRAINING.md, section 9.
+"""
+
+import logging
+import uuid
+
+from pyspark.sql import SparkSession
+
+from dp_spark.end_model.artifact import EndModel
+from dp_spark.end_model.job import TrainingJob
+from dp_spark.end_model.launch import launch
+from dp_spark.end_model.settings import InputSpec, TrainingSettings
+from dp_spark.end_model.vocabulary import count_vocabulary
+from dp_spark.labels.manifest import ShardManifest
+from dp_spark.storage import Storage, join_path
+
+logger = logging.getLogger(__name__)
+
+
+def train_end_model(
+    spark: SparkSession, manifest: ShardManifest, settings: TrainingSettings, *, storage: Storage
+) -> EndModel:
+    """Minimise the noise-aware loss over a training set, in `num_workers` processes on the executors.
+
+    1 worker and N workers take the same steps over the same global batches; only the order of sums
+    differs. Checkpoints lie beside the shards while training runs.
+
+    Args:
+        spark: the session.
+        manifest: from `write_shards` or `read_manifest`; workers must be able to read its path.
+        settings: how to train.
+        storage: the file systems.
+
+    Raises:
+        EnvironmentProblem: if the cluster has too few slots, dynamic allocation is on, or the workers
+            have no TensorFlow.
+        ConfigError: if the user's model function fails or its model is not usable.
+        SchemaError: if no training text holds a token.
+        DivergedError: if the loss became NaN or infinite.
+        TrainingError: if training processes failed `max_attempts` times.
+    """
+    located = manifest.moved_to(storage.qualified(manifest.path))
+    inputs = _inputs(spark, located, settings)
+    run_directory = join_path(located.path, f"_training-{uuid.uuid4().hex[:12]}")
+    try:
+        trained = launch(spark, TrainingJob(located, settings, inputs, run_directory))
+    finally:
+        storage.delete(run_directory)
+    first, last = trained.history[0], trained.history[-1]
+    if last > first:
+        logger.warning("the loss rose from %.4f to %.4f while training: lower learning_rate", first, last)
+    logger.info(
+        "trained end model: n=%d epochs=%d workers=%d loss=%.4f",
+        manifest.num_data_points,
+        settings.num_epochs,
+        settings.num_workers,
+        last,
+    )
+    return EndModel(
+        model_bytes=trained.model_bytes,
+        kind=manifest.kind,
+        columns=manifest.columns,
+        num_features=manifest.num_features,
+        history=trained.history,
+        settings=settings,
+        manifest_digest=manifest.digest,
+        versions=trained.versions,
+    )
+
+
+def _inputs(spark: SparkSession, manifest: ShardManifest, settings: TrainingSettings) -> InputSpec:
+    if manifest.kind == "features":
+        return InputSpec("features", manifest.num_features)
+    vocabulary = count_vocabulary(spark, manifest, settings.max_tokens, settings.ngrams)
+    return InputSpec("text", vocabulary=vocabulary, ngrams=settings.ngrams)

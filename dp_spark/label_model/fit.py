@@ -1,0 +1,51 @@
+"""Fit a label model to vote counts: VoteCounts -> LabelModel, on the driver."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from dp_spark.counting.vote_counts import VoteCounts
+from dp_spark.label_model.majority_vote import majority_vote
+from dp_spark.label_model.model import LabelModel, Vector, checked_balance
+from dp_spark.label_model.one_coin import one_coin, one_coin_gradient_descent
+
+logger = logging.getLogger(__name__)
+
+MODELS: dict[str, Callable[[VoteCounts, Vector], LabelModel]] = {
+    "auto": one_coin,
+    "one_coin": one_coin,
+    "gradient_descent": one_coin_gradient_descent,
+    "majority_vote": majority_vote,
+}
+
+
+def fit_label_model(
+    counts: VoteCounts, model: str = "auto", class_balance: float | Sequence[float] | None = None
+) -> LabelModel:
+    """The label model that explains the agreements and disagreements of the labeling functions.
+
+    Args:
+        counts: of the label matrix; at least one data point.
+        model: "one_coin" (one accuracy per LF; those that the votes do not determine fall back to majority
+            vote), "gradient_descent" (the tutorial's fit of the same model), "majority_vote", or "auto":
+            one_coin where it is identified.
+        class_balance: P(y = +1) for two classes, or k probabilities; None: the same for every class.
+
+    Raises:
+        ValueError: if there is no such model, the class balance is not one, or nothing was counted.
+        DivergedError: from "gradient_descent" on many LFs.
+    """
+    if model not in MODELS:
+        raise ValueError(f"there is no label model {model!r}: expected one of {sorted(MODELS)}.")
+    if counts.num_data_points == 0:
+        raise ValueError("the vote counts hold no data points: count a label matrix with at least one row.")
+    fitted = MODELS[model](counts, checked_balance(class_balance, counts.num_classes))
+    logger.info(
+        "fitted label model %s: m=%d status=%s steps=%s",
+        fitted.model,
+        counts.num_lfs,
+        fitted.diagnostics["status"],
+        fitted.diagnostics.get("num_steps", 0),
+    )
+    for warning in fitted.warnings:
+        logger.warning("%s", warning)
+    return fitted

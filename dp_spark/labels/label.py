@@ -1,0 +1,86 @@
+"""Probabilistic labels: P(y | votes) computed where the votes are.  (Tutorial, step 2.iii.)"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql.types import ArrayType, DataType, DoubleType, IntegerType, StructType
+
+from dp_spark.label_model.model import LabelModel
+from dp_spark.labeling.matrix import LabelMatrix, unpack_votes
+from dp_spark.tables import BatchPass
+
+PROB_LABEL = "prob_label"
+NUM_VOTES = "num_votes"
+
+
+def label(label_matrix: LabelMatrix, label_model: LabelModel) -> DataFrame:
+    """The key columns, `prob_label` and `num_votes` of every data point.
+
+    The model travels to the workers with the task: m weights. A row without votes gets the class balance
+    and `num_votes` = 0.
+
+    Args:
+        label_matrix: preferably a written one; else its labeling functions run.
+        label_model: fitted on the votes of the same LFs.
+
+    Returns:
+        One row per data point: the key columns; `prob_label`, for two classes double, P(y = +1), for k
+        classes array<double> in the order of `label_model.classes`; `num_votes`, int.
+
+    Raises:
+        ValueError: if matrix and model are not of the same LFs, versions of them, and classes.
+    """
+    _check_same_lfs(label_matrix, label_model)
+    df, prob_type = label_matrix.df, _prob_type(label_model.num_classes)
+    schema = StructType([df.schema[name] for name in label_matrix.key])
+    schema = schema.add(PROB_LABEL, prob_type, nullable=False).add(NUM_VOTES, IntegerType(), nullable=False)
+    return df.mapInArrow(_labeler(label_model, len(label_matrix.key)), schema)
+
+
+def _prob_type(num_classes: int) -> DataType:
+    return DoubleType() if num_classes == 2 else ArrayType(DoubleType(), containsNull=False)
+
+
+def _labeler(label_model: LabelModel, num_keys: int) -> BatchPass:
+    def label_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            votes = unpack_votes(batch.column(num_keys), len(label_model.lf_names))
+            probs = label_model.predict_proba(votes)
+            names = [*batch.schema.names[:num_keys], PROB_LABEL, NUM_VOTES]
+            num_votes = pa.array((votes != 0).sum(axis=1).astype(np.int32))
+            yield pa.RecordBatch.from_arrays(
+                [*batch.columns[:num_keys], _as_arrow(probs), num_votes], names=names
+            )
+
+    return label_batches
+
+
+def _as_arrow(probs: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> pa.Array:
+    num_rows, num_classes = probs.shape
+    if num_classes == 2:
+        return pa.array(probs[:, 1])
+    offsets = pa.array(np.arange(num_rows + 1, dtype=np.int32) * num_classes)
+    return pa.ListArray.from_arrays(offsets, pa.array(probs.ravel()))
+
+
+def _check_same_lfs(label_matrix: LabelMatrix, label_model: LabelModel) -> None:
+    matrix = (label_matrix.lf_names, label_matrix.num_classes)
+    model = (label_model.lf_names, label_model.num_classes)
+    if matrix != model:
+        raise ValueError(
+            f"the label matrix holds votes of {list(matrix[0])} for {matrix[1]} classes and the "
+            "label model was "
+            f"fitted on {list(model[0])} for {model[1]}: expected the same. Fit a model on this matrix."
+        )
+    changed = [
+        name
+        for name, old, new in zip(matrix[0], label_model.lf_hashes, label_matrix.lf_hashes, strict=False)
+        if old != new
+    ]
+    if changed:
+        raise ValueError(
+            f"the labeling functions {changed} have changed since the label model was fitted: expected the "
+            "same content hashes. Count the new votes and fit again."
+        )

@@ -1,0 +1,65 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dp_spark.labels.features import pack_features
+from dp_spark.labels.manifest import SHARDS_FOLDER, ShardFile, ShardManifest
+
+NUM_FEATURES = 6
+NUM_ROWS = 803
+ROW_GROUP_ROWS = 90
+
+MakeManifest = Callable[..., ShardManifest]
+Toy = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
+
+@pytest.fixture
+def toy() -> Toy:
+    """The features and labels that `make_manifest` writes by default."""
+    return _toy(NUM_ROWS)
+
+
+def _toy(num_rows: int) -> Toy:
+    """Features (the first is the row's number, scaled) and soft labels from a linear model."""
+    random = np.random.default_rng(7)
+    matrix = random.normal(size=(num_rows, NUM_FEATURES)).astype(np.float32)
+    matrix[:, 0] = np.arange(num_rows) / num_rows
+    logits = matrix @ np.linspace(-2, 2, NUM_FEATURES)
+    return matrix, (1 / (1 + np.exp(-logits))).astype(np.float32)
+
+
+@pytest.fixture
+def make_manifest(tmp_path: Path) -> MakeManifest:
+    """Shards written by Arrow alone, in files of uneven sizes with several row groups."""
+
+    def make(sizes: tuple[int, ...] = (400, 3, 400), texts: list[str] | None = None) -> ShardManifest:
+        folder = tmp_path / "training_set" / SHARDS_FOLDER
+        folder.mkdir(parents=True)
+        matrix, labels = _toy(sum(sizes))
+        files, start = [], 0
+        for index, size in enumerate(sizes):
+            stop = start + size
+            inputs = pa.array(texts[start:stop]) if texts else pack_features(matrix[start:stop])
+            table = pa.table({"text" if texts else "features": inputs, "prob_label": labels[start:stop]})
+            name = f"part-{index:05d}.parquet"
+            pq.write_table(table, folder / name, row_group_size=ROW_GROUP_ROWS)
+            files.append(ShardFile(name, size))
+            start = stop
+        return ShardManifest(
+            path=str(folder.parent),
+            kind="text" if texts else "features",
+            columns=("comment",) if texts else ("x",),
+            num_features=0 if texts else NUM_FEATURES,
+            num_data_points=sum(sizes),
+            num_uncovered=0,
+            seed=0,
+            key=(),
+            files=tuple(files),
+        )
+
+    return make

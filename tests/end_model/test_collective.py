@@ -1,0 +1,161 @@
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from dp_spark.end_model.collective import Alone, AuthenticatedStar, join_hub, open_hub
+from dp_spark.errors import TrainingError
+
+KEY = bytes(range(32))
+SECONDS = 5.0
+
+
+def in_thread(action: Callable[[], object]) -> Callable[[], object]:
+    """Start an action; the returned function waits for its result or raises its error."""
+    outcome: list[object] = []
+
+    def run() -> None:
+        try:
+            outcome.append(action())
+        except Exception as problem:
+            outcome.append(problem)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def result() -> object:
+        thread.join(30)
+        assert outcome, "still running"
+        if isinstance(outcome[0], Exception):
+            raise outcome[0]
+        return outcome[0]
+
+    return result
+
+
+def listening() -> socket.socket:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
+    return listener
+
+
+def star_of(num_workers: int, seconds: float = SECONDS) -> list[AuthenticatedStar]:
+    listener = listening()
+    address = listener.getsockname()
+    hub = in_thread(lambda: open_hub(listener, KEY, num_workers, seconds, seconds))
+    others = [
+        in_thread(lambda rank=rank: join_hub(address, KEY, rank, seconds)) for rank in range(1, num_workers)
+    ]
+    return [hub(), *(other() for other in others)]
+
+
+@pytest.mark.parametrize("num_workers", [2, 5])
+def test_all_workers_get_the_same_bytes_of_the_sum(num_workers: int) -> None:
+    workers = star_of(num_workers)
+    vectors = np.random.default_rng(0).normal(size=(num_workers, 300_000)).astype(np.float32)
+    expected = vectors[0].copy()
+    for vector in vectors[1:]:
+        expected += vector
+    for _ in range(3):
+        waiting = [in_thread(lambda w=w, v=v: w.all_reduce(v)) for w, v in zip(workers, vectors, strict=True)]
+        for result in waiting:
+            np.testing.assert_array_equal(result(), expected)
+    for worker in workers:
+        worker.close()
+
+
+def test_one_worker_needs_nobody() -> None:
+    vector = np.ones(3, np.float32)
+    assert Alone().all_reduce(vector) is vector
+
+
+def test_strangers_neither_join_nor_delay_the_workers() -> None:
+    listener = listening()
+    address = listener.getsockname()
+    hub = in_thread(lambda: open_hub(listener, KEY, 2, SECONDS, SECONDS))
+    silent = [socket.create_connection(address) for _ in range(3)]
+    garbage = socket.create_connection(address)
+    garbage.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(200))
+    gone = socket.create_connection(address)
+    gone.close()
+    with pytest.raises(TrainingError, match="worker 1 cannot join"):
+        join_hub(address, bytes(32), 1, SECONDS)
+    with pytest.raises(TrainingError, match="worker 7 cannot join"):
+        join_hub(address, KEY, 7, SECONDS)
+    started = time.monotonic()
+    other = join_hub(address, KEY, 1, SECONDS)
+    star = hub()
+    assert time.monotonic() - started < 2.0  # and not the 5 seconds that a silent connection may take
+    total = in_thread(lambda: other.all_reduce(np.full(4, 2, np.float32)))
+    assert star.all_reduce(np.ones(4, np.float32)).tolist() == [3.0] * 4
+    assert total().tolist() == [3.0] * 4
+    with pytest.raises(OSError, match="refused"):  # later strangers find no listener
+        socket.create_connection(address)
+    for connection in (*silent, garbage):
+        connection.close()
+
+
+def test_a_hub_without_the_key_is_refused() -> None:
+    listener = listening()
+    in_thread(lambda: open_hub(listener, bytes(32), 2, SECONDS, SECONDS))
+    with pytest.raises(TrainingError, match="cannot join worker 0 .* reach each other"):
+        join_hub(listener.getsockname(), KEY, 1, SECONDS)
+
+
+def test_a_worker_that_does_not_join_is_named() -> None:
+    with pytest.raises(TrainingError, match=r"workers \[1, 2\] did not join"):
+        open_hub(listening(), KEY, 3, 0.3, 0.3)
+
+
+def test_a_silent_worker_is_named_after_the_timeout() -> None:
+    hub, silent = star_of(2, seconds=0.5)
+    with pytest.raises(TrainingError, match=r"worker 1 has been silent for 0\.5 seconds"):
+        hub.all_reduce(np.ones(4, np.float32))
+    silent.close()
+
+
+def test_a_lost_worker_is_named_at_once() -> None:
+    hub, lost, alive = star_of(3, seconds=30)
+    lost.close()
+    waiting = in_thread(lambda: alive.all_reduce(np.ones(4, np.float32)))
+    started = time.monotonic()
+    with pytest.raises(TrainingError, match="the connection to worker 1 is lost"):
+        hub.all_reduce(np.ones(4, np.float32))
+    hub.close()
+    with pytest.raises(TrainingError, match="the connection to worker 0 is lost"):
+        waiting()
+    assert time.monotonic() - started < 5
+
+
+def test_vectors_of_different_lengths_are_refused() -> None:
+    hub, other = star_of(2)
+    in_thread(lambda: other.all_reduce(np.ones(5, np.float32)))
+    with pytest.raises(
+        TrainingError, match=r"worker 1 sent 20 bytes: expected 16\. The workers built different"
+    ):
+        hub.all_reduce(np.ones(4, np.float32))
+
+
+@pytest.mark.parametrize("position", [10, 60])
+def test_an_altered_message_is_refused(position: int) -> None:
+    """Position 10 is in the code, 60 in the content."""
+    listener, relay = listening(), listening()
+    hub = in_thread(lambda: open_hub(listener, KEY, 2, SECONDS, SECONDS))
+    other = in_thread(lambda: join_hub(relay.getsockname(), KEY, 1, SECONDS))
+    near, _ = relay.accept()
+    far = socket.create_connection(listener.getsockname())
+    far.settimeout(SECONDS)
+    near.settimeout(SECONDS)
+    for source, target, num_bytes in ((far, near, 40), (near, far, 68), (far, near, 32)):  # the handshake
+        target.sendall(source.recv(num_bytes, socket.MSG_WAITALL))
+    star, worker = hub(), other()
+    in_thread(lambda: worker.all_reduce(np.ones(16, np.float32)))
+    message = bytearray(near.recv(40 + 64, socket.MSG_WAITALL))
+    message[position] ^= 1
+    far.sendall(message)
+    with pytest.raises(TrainingError, match="in the name of worker 1 is not authentic"):
+        star.all_reduce(np.ones(16, np.float32))
