@@ -20,7 +20,7 @@ from dp_spark.errors import DpSparkError, EnvironmentProblem
 
 logger = logging.getLogger(__name__)
 
-EXIT_INTERNAL = 1
+_CONSOLE_PROGRESS = "spark.ui.showConsoleProgress"
 EXIT_USAGE = 2
 
 DEFAULTS = {
@@ -37,7 +37,12 @@ DEFAULTS = {
     "spark.barrier.sync.timeout": "1200",
     "spark.sql.session.timeZone": "UTC",
 }
-LOCAL_DEFAULTS = {"spark.sql.shuffle.partitions": "8", "spark.ui.enabled": "false"}
+LOCAL_DEFAULTS = {
+    "spark.sql.shuffle.partitions": "8",
+    "spark.ui.enabled": "false",
+    # Else every failed task prints a Java trace, again and again, above the one sentence that says what failed.
+    "spark.log.level": "FATAL",
+}
 
 
 def spark_session(app_name: str, settings: Mapping[str, str] | None = None) -> SparkSession:
@@ -59,6 +64,8 @@ def spark_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
     if is_local:
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app_name).master(master)
+    if not sys.stderr.isatty():
+        builder = builder.config(_CONSOLE_PROGRESS, given.get(_CONSOLE_PROGRESS, "false") or "")
     for name, value in {**DEFAULTS, **(LOCAL_DEFAULTS if is_local else {})}.items():
         if given.get(name, None) is None:
             builder = builder.config(name, value)

@@ -33,8 +33,8 @@ def agreement_matrix(counts: VoteCounts) -> tuple[Matrix, Mask]:
     k, overlaps = counts.num_classes, counts.overlaps
     observed = overlaps > 0
     np.fill_diagonal(observed, False)
-    agree = counts.agreements / np.maximum(overlaps, 1)
-    return np.where(observed, (k * agree - 1) / (k - 1), 0.0), observed
+    Z = (k * counts.agreements - overlaps) / np.maximum((k - 1) * overlaps, 1)
+    return np.where(observed, Z, 0.0), observed
 
 
 def informative_pairs(counts: VoteCounts) -> Mask:

@@ -44,7 +44,11 @@ def num_features_of(df: DataFrame, columns: Sequence[str]) -> int:
     Args:
         df: the source table.
         columns: as in `input_column`.
+
+    Raises:
+        SchemaError: if a column is missing.
     """
+    refuse_missing_columns(df, {"the end model": columns}, "the table")
     if not isinstance(df.schema[columns[0]].dataType, ArrayType):
         return len(columns)
     vector = quoted(columns[0])

@@ -148,8 +148,6 @@ def test_an_altered_message_is_refused(position: int) -> None:
     other = in_thread(lambda: join_hub(relay.getsockname(), KEY, 1, SECONDS))
     near, _ = relay.accept()
     far = socket.create_connection(listener.getsockname())
-    far.settimeout(SECONDS)
-    near.settimeout(SECONDS)
     for source, target, num_bytes in ((far, near, 40), (near, far, 68), (far, near, 32)):  # the handshake
         target.sendall(source.recv(num_bytes, socket.MSG_WAITALL))
     star, worker = hub(), other()

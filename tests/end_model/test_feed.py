@@ -49,9 +49,7 @@ def test_global_batches_are_the_same_for_any_number_of_workers(make_manifest: Ma
         assert global_batches(num_workers) == global_batches(1)
 
 
-def test_rows_keep_their_own_labels(
-    make_manifest: MakeManifest, toy: tuple[np.ndarray, np.ndarray]
-) -> None:
+def test_rows_keep_their_own_labels(make_manifest: MakeManifest, toy: tuple[np.ndarray, np.ndarray]) -> None:
     matrix, labels = toy
     for batch in batches_of(make_manifest(), 2)[1]:
         rows = row_numbers([batch])

@@ -1,0 +1,136 @@
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from dp_spark import VoteCounts
+from dp_spark.counting import patterns
+from dp_spark.counting.vote_counts import BLOCK_ROWS, empty_counts
+
+#                 LF a  b   c
+VOTES = np.array([[1, 1, 0], [1, -1, 0], [-1, -1, 0], [0, 1, 1], [0, 0, 0]], dtype=np.int8)
+
+
+def random_votes(n, m, k=2, seed=0, coverage=0.4):
+    random = np.random.default_rng(seed)
+    classes = np.array([-1, 1] if k == 2 else range(1, k + 1))
+    return (random.choice(classes, (n, m)) * (random.random((n, m)) < coverage)).astype(np.int8)
+
+
+def test_joint_counts_say_how_often_one_lf_votes_a_while_another_votes_b():
+    counts = VoteCounts.from_votes(VOTES, lf_names=["a", "b", "c"])
+    negative, positive = 0, 1
+    assert counts.joint[0, positive, 1, negative] == 1
+    assert counts.joint[0, positive, 1, positive] == 1
+    assert counts.joint[1, positive, 2, positive] == 1
+    assert counts.num_data_points == 5
+
+
+def test_overlaps_and_gram_are_the_tutorials_matrices():
+    counts = VoteCounts.from_votes(VOTES)
+    L = VOTES.astype(int)
+    assert counts.overlaps.tolist() == (abs(L).T @ abs(L)).tolist() == [[3, 3, 0], [3, 4, 1], [0, 1, 1]]
+    assert counts.gram.tolist() == (L.T @ L).tolist() == [[3, 1, 0], [1, 4, 1], [0, 1, 1]]
+    assert counts.overlaps.dtype == counts.gram.dtype == np.int64
+
+
+def test_coverage_and_votes_per_class_are_those_of_the_columns():
+    counts = VoteCounts.from_votes(VOTES)
+    assert counts.coverage.tolist() == [3 / 5, 4 / 5, 1 / 5]
+    assert counts.votes_per_class.tolist() == [[1, 2], [2, 2], [0, 1]]
+
+
+def test_counts_of_k_classes_have_one_row_per_class():
+    counts = VoteCounts.from_votes(np.array([[3, 3], [1, 3], [2, 0]], dtype=np.int8), num_classes=3)
+    assert counts.votes_per_class.tolist() == [[1, 1, 1], [0, 0, 2]]
+    assert counts.agreements[0, 1] == 1
+    assert counts.joint[0, 0, 1, 2] == 1
+
+
+def test_patterns_are_the_distinct_vote_vectors_with_their_frequency():
+    counts = VoteCounts.from_votes(np.concatenate([VOTES, VOTES[:2]]))
+    found = {tuple(v.tolist()): int(c) for v, c in zip(counts.patterns.votes, counts.patterns.counts, strict=True)}
+    assert found == {(1, 1, 0): 2, (1, -1, 0): 2, (-1, -1, 0): 1, (0, 1, 1): 1, (0, 0, 0): 1}
+    assert counts.patterns.sample_rate == 1.0
+
+
+def test_counts_of_parts_add_up_in_any_order():
+    votes = random_votes(60, 4)
+    whole = VoteCounts.from_votes(votes).to_bytes()
+    parts = [VoteCounts.from_votes(part) for part in (votes[:10], votes[10:11], votes[11:])]
+    for order in permutations(parts):
+        assert (order[0] + (order[1] + order[2])).to_bytes() == whole
+        assert ((order[0] + order[1]) + order[2]).to_bytes() == whole
+
+
+def test_empty_counts_are_neutral():
+    counts = VoteCounts.from_votes(VOTES)
+    nothing = empty_counts(counts.lf_names, (), 2)
+    assert (counts + nothing).to_bytes() == (nothing + counts).to_bytes() == counts.to_bytes()
+
+
+def test_counts_are_exact_over_more_rows_than_a_block():
+    votes = np.ones((2 * BLOCK_ROWS + 3, 2), dtype=np.int8)
+    assert VoteCounts.from_votes(votes).gram.tolist() == [[2 * BLOCK_ROWS + 3] * 2] * 2
+
+
+def test_too_many_patterns_are_sampled_the_same_way_whatever_the_order(monkeypatch):
+    monkeypatch.setattr(patterns, "MAX_PATTERNS", 100)
+    votes = random_votes(3000, 12)
+    whole = VoteCounts.from_votes(votes)
+    assert 0 < len(whole.patterns.counts) <= 100
+    assert whole.patterns.sample_rate < 1
+    parts = [VoteCounts.from_votes(part) for part in np.array_split(votes, 7)]
+    for order in (parts, parts[::-1], parts[3:] + parts[:3]):
+        total = order[0]
+        for part in order[1:]:
+            total = total + part
+        assert total.to_bytes() == whole.to_bytes()
+    exact = {tuple(v.tolist()): 0 for v in whole.patterns.votes}
+    for row in map(tuple, votes.tolist()):
+        if row in exact:
+            exact[row] += 1
+    assert list(exact.values()) == whole.patterns.counts.tolist()
+
+
+def test_patterns_whose_hashes_collide_are_told_apart(monkeypatch):
+    monkeypatch.setattr(patterns, "pattern_hashes", lambda votes: np.zeros(len(votes), dtype=np.uint64))
+    assert len(VoteCounts.from_votes(VOTES).patterns.counts) == 5
+
+
+def test_counts_come_back_from_bytes_bit_identical():
+    counts = VoteCounts.from_votes(random_votes(50, 3, k=4), num_classes=4, lf_hashes=["x", "y", "z"])
+    assert VoteCounts.from_bytes(counts.to_bytes()).to_bytes() == counts.to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("votes", "num_classes", "message"),
+    [
+        (np.array([[1, 2]], dtype=np.int8), 2, r"votes\[0, 1\] is 2: expected one of \(0, -1, 1\)"),
+        (np.array([[0, -1]], dtype=np.int8), 3, r"votes\[0, 1\] is -1: expected one of \(0, 1, 2, 3\)"),
+        (np.array([1, 1], dtype=np.int8), 2, r"shape \(2,\).*expected an \(n, m\) integer array"),
+        (np.array([[1.0, np.nan]]), 2, "dtype float64: expected an"),
+        (np.array([[1]], dtype=np.int8), 1, "num_classes is 1: expected 2 to 127"),
+    ],
+)
+def test_illegal_votes_are_refused(votes, num_classes, message):
+    with pytest.raises(ValueError, match=message):
+        VoteCounts.from_votes(votes, num_classes=num_classes)
+
+
+def test_counts_of_different_lfs_cannot_be_added():
+    one = VoteCounts.from_votes(VOTES, lf_names=["a", "b", "c"])
+    with pytest.raises(ValueError, match="vote counts of different labeling functions cannot be added"):
+        one + VoteCounts.from_votes(VOTES, lf_names=["a", "b", "x"])
+
+
+def test_names_that_do_not_match_the_votes_are_refused():
+    with pytest.raises(ValueError, match="3 columns and 2 LF names"):
+        VoteCounts.from_votes(VOTES, lf_names=["a", "b"])
+    with pytest.raises(ValueError, match="different names"):
+        VoteCounts.from_votes(VOTES, lf_names=["a", "b", "b"])
+
+
+def test_joint_counts_that_would_not_fit_are_refused():
+    with pytest.raises(ValueError, match="9000 LFs times 2 classes are 18000"):
+        VoteCounts.from_votes(np.zeros((1, 9000), dtype=np.int8))

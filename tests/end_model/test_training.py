@@ -1,0 +1,369 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pyspark.sql import Row, SparkSession
+
+from dp_spark.end_model.artifact import EndModel, load_end_model, save_end_model
+from dp_spark.end_model.predict import predict
+from dp_spark.end_model.settings import InputSpec, TrainingSettings
+from dp_spark.end_model.train import train_end_model
+from dp_spark.end_model.vocabulary import count_vocabulary
+from dp_spark.errors import (
+    ConfigError,
+    DivergedError,
+    EnvironmentProblem,
+    MissingResultError,
+    SchemaError,
+    TrainingError,
+)
+from dp_spark.labels.manifest import ShardManifest
+from dp_spark.storage import Storage
+from dp_spark.worker_errors import translated_errors
+
+MakeManifest = Callable[..., ShardManifest]
+Toy = tuple[np.ndarray, np.ndarray]
+ShipModule = Callable[[str, str], str]
+
+SGD = TrainingSettings(optimizer="sgd", learning_rate=0.5, num_epochs=4, batch_size=64)
+
+# A model function that kills its own process while the second epoch trains, once.
+KILLED_ONCE = """
+import os, pathlib, signal, threading, time
+import keras
+import numpy as np
+
+RUNS = pathlib.Path({runs!r})
+MARKER = pathlib.Path({marker!r})
+
+def kill_after_first_epoch():
+    while not any(RUNS.glob("_training-*/checkpoint.npz")):
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def mark_checkpoint():
+    # a first loss of -1 shows that the checkpoint was used
+    for path in RUNS.glob("_training-*/checkpoint.npz"):
+        with np.load(path) as arrays:
+            history, *variables = [arrays[name] for name in arrays.files]
+        history[0] = -1
+        own = path.with_name(f"own_{{os.getpid()}}.npz")
+        np.savez(own, history, *variables)
+        own.rename(path)
+
+def build(inputs):
+    try:
+        MARKER.touch(exist_ok=False)
+    except FileExistsError:
+        mark_checkpoint()
+    else:
+        threading.Thread(target=kill_after_first_epoch, daemon=True).start()
+    entry = keras.Input((inputs.num_features,))
+    return keras.Model(entry, keras.layers.Dense(1, kernel_initializer="zeros")(entry))
+
+def build_calmly(inputs):
+    entry = keras.Input((inputs.num_features,))
+    return keras.Model(entry, keras.layers.Dense(1, kernel_initializer="zeros")(entry))
+"""
+
+USERS_MODELS = """
+import pathlib
+import keras
+
+@keras.saving.register_keras_serializable("users")
+class Doubled(keras.layers.Layer):
+    def call(self, inputs):
+        return 2 * inputs
+
+def count_call():
+    with pathlib.Path({calls!r}).open("a") as calls:
+        calls.write("x")
+
+def raises(inputs):
+    count_call()
+    raise RuntimeError("no such thing as " + inputs.kind)
+
+def two_logits(inputs):
+    return keras.Sequential([keras.Input((inputs.num_features,)), keras.layers.Dense(2)])
+
+def probability(inputs):
+    last = keras.layers.Dense(1, activation="sigmoid")
+    return keras.Sequential([keras.Input((inputs.num_features,)), last])
+
+def not_a_model(inputs):
+    return 3
+
+def with_own_layer_and_batch_norm(inputs):
+    return keras.Sequential([
+        keras.Input((inputs.num_features,)),
+        keras.layers.BatchNormalization(),
+        Doubled(),
+        keras.layers.Dense(1),
+    ])
+"""
+
+
+@pytest.fixture
+def ship_module(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ShipModule:
+    """Writes a module that the workers can import, as `--py-files` would; returns its name."""
+
+    def ship(name: str, text: str) -> str:
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        spark.sparkContext.addPyFile(str(path))
+        return name
+
+    return ship
+
+
+def weights_of(end_model: EndModel, tmp_path: Path) -> list[np.ndarray]:
+    """The weights in a Keras file, read by Keras itself."""
+    import keras
+
+    path = tmp_path / f"{end_model.digest}.keras"
+    path.write_bytes(end_model.model_bytes)
+    return keras.models.load_model(path, compile=False).get_weights()
+
+
+def test_two_workers_equal_one(
+    spark: SparkSession, storage: Storage, make_manifest: MakeManifest, tmp_path: Path
+) -> None:
+    manifest = make_manifest()
+    settings = replace(SGD, model="mlp", hidden_units=(8,), l2=0.001)
+    one = train_end_model(spark, manifest, settings, storage=storage)
+    two = train_end_model(spark, manifest, replace(settings, num_workers=2), storage=storage)
+    np.testing.assert_allclose(two.history, one.history, atol=1e-5)
+    for left, right in zip(weights_of(one, tmp_path), weights_of(two, tmp_path), strict=True):
+        np.testing.assert_allclose(left, right, atol=1e-5)
+    assert one.history[-1] < one.history[0]
+    assert os.listdir(manifest.path) == ["shards"]  # no checkpoint is left
+
+
+def test_the_linear_model_is_found_and_applied_as_in_plain_numpy(
+    spark: SparkSession, storage: Storage, make_manifest: MakeManifest, toy: Toy, tmp_path: Path
+) -> None:
+    settings = TrainingSettings(num_epochs=60, batch_size=64, learning_rate=0.05)
+    trained = train_end_model(spark, make_manifest(), settings, storage=storage)
+    kernel, bias = weights_of(trained, tmp_path)
+    np.testing.assert_allclose(kernel[:, 0], np.linspace(-2, 2, 6), atol=0.05)  # the truth, which is linear
+
+    save_end_model(storage, str(tmp_path / "saved"), trained)
+    loaded = load_end_model(storage, str(tmp_path / "saved"))
+    assert loaded == trained == EndModel.load(tmp_path / "saved")
+    matrix = toy[0][:300]
+    table = spark.createDataFrame([Row(id=i, x=[float(v) for v in row]) for i, row in enumerate(matrix)])
+    rows = predict(table.repartition(3), loaded, key=["id"]).orderBy("id").collect()
+    expected = 1 / (1 + np.exp(-(matrix @ kernel[:, 0] + bias[0])))
+    np.testing.assert_allclose([row["prob_label"] for row in rows], expected, atol=1e-5)
+    assert [row["id"] for row in rows] == list(range(300))
+
+    bad = spark.createDataFrame([Row(id=7, x=[1.0] * 5)])
+    with (
+        pytest.raises(SchemaError, match=r"'x' has 5 values for the data point \{'id': 7\}: expected 6"),
+        translated_errors(),
+    ):
+        predict(bad, loaded, key=["id"]).collect()
+    with pytest.raises(SchemaError, match="'x'"):
+        predict(table.drop("x"), loaded, key=["id"])
+
+
+def test_a_text_model_takes_raw_text_after_saving_and_loading(
+    spark: SparkSession, storage: Storage, make_manifest: MakeManifest, tmp_path: Path
+) -> None:
+    texts = [("Free MONEY!", "nice song")[i % 2] + f" {i % 7}" for i in range(140)]
+    manifest = make_manifest((100, 40), texts)
+    table = spark.createDataFrame([(0, "free, money"), (1, "NICE song")], "id long, comment string")
+    settings = TrainingSettings(num_epochs=3, batch_size=32, num_workers=2, max_tokens=8, ngrams=2)
+    train_end_model(spark, manifest, settings, storage=storage).save(tmp_path / "saved")
+    loaded = EndModel.load(tmp_path / "saved")
+    scores = {row["id"]: row["prob_label"] for row in predict(table, loaded, key=["id"]).collect()}
+    assert set(scores) == {0, 1}
+    assert scores[0] != scores[1]
+
+
+def test_the_vocabulary_is_cut_as_keras_cuts_texts(spark: SparkSession, make_manifest: MakeManifest) -> None:
+    import keras
+
+    texts = [
+        "Don't STOP!! me,now", "ÉTÉ été  two\tspaces\u00a0nbsp\x0bvt", "", "...", "a-b c_d [x] {y} \\z ^~`|",
+        "two two", 'quote " and <br/> &amp; $5 100%', "\u2028line", "emoji 😀 İI", "new\nline\rreturn",
+    ]  # fmt: skip
+    manifest = make_manifest((len(texts),), texts)
+    for ngrams in (1, 2):
+        layer = keras.layers.TextVectorization(output_mode="multi_hot", ngrams=ngrams)
+        layer.adapt(np.array(texts))
+        ours = count_vocabulary(spark, manifest, 1000, ngrams)
+        assert sorted(ours) == sorted(layer.get_vocabulary()[1:])
+    assert count_vocabulary(spark, manifest, 2)[0] == "two"
+    assert len(count_vocabulary(spark, manifest, 2)) == 2
+
+
+def test_texts_without_a_token_are_refused(
+    spark: SparkSession, storage: Storage, make_manifest: MakeManifest
+) -> None:
+    with pytest.raises(SchemaError, match="column 'comment' hold no token"):
+        train_end_model(spark, make_manifest((2,), ["...", ""]), TrainingSettings(), storage=storage)
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_a_killed_worker_is_started_again_and_goes_on_as_if_nothing_had_happened(
+    spark: SparkSession,
+    storage: Storage,
+    make_manifest: MakeManifest,
+    ship_module: ShipModule,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    num_workers: int,
+) -> None:
+    manifest, marker = make_manifest(), tmp_path / "killed"
+    text = KILLED_ONCE.format(runs=manifest.path, marker=str(marker))
+    name = ship_module(f"killed_once_{num_workers}", text)
+    settings = replace(SGD, num_workers=num_workers, num_epochs=100, model=f"{name}:build")
+    killed = train_end_model(spark, manifest, settings, storage=storage)
+    assert "a training attempt failed, 2 left: the training process of worker" in caplog.text
+    assert "SIGKILL" in caplog.text
+    calm = train_end_model(spark, manifest, replace(settings, model=f"{name}:build_calmly"), storage=storage)
+    assert killed.history == (-1.0, *calm.history[1:])
+    for left, right in zip(weights_of(killed, tmp_path), weights_of(calm, tmp_path), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_the_last_lines_of_a_worker_that_always_dies_reach_the_user(
+    spark: SparkSession, storage: Storage, make_manifest: MakeManifest, ship_module: ShipModule
+) -> None:
+    text = "import os, sys\ndef build(inputs):\n    sys.stderr.write('out of luck\\n')\n    os.abort()\n"
+    settings = TrainingSettings(model=f"{ship_module('always_dies', text)}:build", max_attempts=2)
+    with pytest.raises(TrainingError, match=r"failed 2 times(.|\n)*SIGABRT(.|\n)*out of luck"):
+        train_end_model(spark, make_manifest(), settings, storage=storage)
+
+
+def test_wrong_models_of_the_user_are_refused_and_not_retried(
+    spark: SparkSession,
+    storage: Storage,
+    make_manifest: MakeManifest,
+    ship_module: ShipModule,
+    tmp_path: Path,
+) -> None:
+    calls = tmp_path / "calls"
+    name = ship_module("users_models", USERS_MODELS.format(calls=str(calls)))
+    manifest = make_manifest()
+    wrong = {
+        "raises": r"raised RuntimeError: no such thing as features \(users_models.py, line \d+\)",
+        "two_logits": r"returns the shape \(None, 2\) for a batch: expected \(None, 1\)",
+        "probability": "has a sigmoid: expected a logit",
+        "not_a_model": "returned a int: expected a keras.Model",
+        "missing": "has no 'missing'",
+    }
+    for function, message in wrong.items():
+        with pytest.raises(ConfigError, match=message):
+            train_end_model(spark, manifest, TrainingSettings(model=f"{name}:{function}"), storage=storage)
+    assert calls.read_text() == "x"
+
+
+def test_a_users_model_with_own_layers_and_state_trains_on_two_workers_and_is_applied(
+    spark: SparkSession,
+    storage: Storage,
+    make_manifest: MakeManifest,
+    ship_module: ShipModule,
+    tmp_path: Path,
+) -> None:
+    name = ship_module("users_layers", USERS_MODELS.format(calls=str(tmp_path / "calls")))
+    settings = TrainingSettings(model=f"{name}:with_own_layer_and_batch_norm", num_workers=2, num_epochs=3)
+    trained = train_end_model(spark, make_manifest(), settings, storage=storage)
+    table = spark.createDataFrame([Row(id=1, x=[0.5] * 6)])
+    assert 0 < predict(table, trained, key=["id"]).first()["prob_label"] < 1
+    assert trained.history[-1] < trained.history[0]
+
+
+def test_divergence_ends_with_advice_and_is_not_retried(
+    spark: SparkSession, storage: Storage, make_manifest: MakeManifest
+) -> None:
+    settings = TrainingSettings(optimizer="sgd", learning_rate=1e38, num_workers=2)
+    with pytest.raises(
+        DivergedError, match=r"epoch 1: the loss is .*learning_rate=1e\+38.*Lower the learning"
+    ):
+        train_end_model(spark, make_manifest(), settings, storage=storage)
+
+
+def test_a_cluster_that_cannot_run_the_workers_is_refused_at_once(
+    spark: SparkSession, storage: Storage, make_manifest: MakeManifest
+) -> None:
+    started = time.monotonic()
+    with pytest.raises(EnvironmentProblem, match="num_workers is 3, but the cluster runs only 2 tasks"):
+        train_end_model(spark, make_manifest(), TrainingSettings(num_workers=3), storage=storage)
+    assert time.monotonic() - started < 5
+
+
+def test_a_damaged_or_unfinished_end_model_is_refused(tmp_path: Path) -> None:
+    model = EndModel(
+        b"bytes", "features", ("x",), 3, (0.5,), TrainingSettings(), "digest", {"tensorflow": "2"}
+    )
+    model.save(tmp_path)
+    assert EndModel.load(tmp_path) == model
+    (tmp_path / "model.keras").write_bytes(b"other")
+    with pytest.raises(SchemaError, match=r"has the SHA-256 .*: expected .* altered or damaged"):
+        EndModel.load(tmp_path)
+    (tmp_path / "end_model.json").write_text('{"version": 99, "digest": ""}')
+    with pytest.raises(SchemaError, match="format version 99"):
+        EndModel.load(tmp_path)
+    (tmp_path / "end_model.json").unlink()
+    with pytest.raises(MissingResultError, match="holds no complete end model"):
+        EndModel.load(tmp_path)
+
+
+def test_the_driver_loads_no_tensorflow() -> None:
+    modules = ["train", "predict", "launch", "artifact", "settings", "feed", "worker"]
+    imports = "; ".join(f"import dp_spark.end_model.{name}" for name in modules)
+    check = f"{imports}; import sys; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_a_training_process_dies_with_its_parent(make_manifest: MakeManifest, tmp_path: Path) -> None:
+    """A child that sleeps in the user's code; its parent is killed."""
+    from dp_spark.end_model.job import TrainingJob, WorkerJob
+
+    (tmp_path / "sleeper.py").write_text(
+        "import os, pathlib, time\n"
+        "def build(inputs):\n"
+        f"    pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\n"
+        "    time.sleep(600)\n"
+    )
+    job = WorkerJob(
+        training=TrainingJob(
+            make_manifest(), TrainingSettings(model="sleeper:build"), InputSpec("features", 6), str(tmp_path)
+        ),
+        rank=0,
+        hub=("", 0),
+        key_hex="",
+        listener_fd=-1,
+        parent_pid=0,
+        num_threads=1,
+        output_directory=str(tmp_path),
+    )
+    (tmp_path / "job.json").write_text(job.to_json())
+    parent = (
+        "import json, os, subprocess, sys, time\n"
+        f"job = json.load(open({str(tmp_path / 'job.json')!r}))\n"
+        "job['parent_pid'] = os.getpid()\n"
+        "command = [sys.executable, '-m', 'dp_spark.end_model.worker']\n"
+        "child = subprocess.Popen(command, stdin=subprocess.PIPE)\n"
+        "child.communicate(json.dumps(job).encode())\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    process = subprocess.Popen([sys.executable, "-c", parent], env=environment)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(0.2)
+    child = int((tmp_path / "pid").read_text())
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    time.sleep(1)
+    assert not Path(f"/proc/{child}").exists() or "zombie" in Path(f"/proc/{child}/status").read_text()
