@@ -35,3 +35,8 @@ $(STAMP): pyproject.toml
 
 clean:
 	rm -rf $(VENV) output spark-warehouse
+
+.PHONY: dist
+dist:
+	rm -rf dist && mkdir dist
+	$(PYTHON) -c "import shutil; shutil.make_archive('dist/dp_spark', 'zip', '.', 'dp_spark')"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from pyspark import SparkConf
+from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkAttributeError
 from pyspark.sql import SparkSession
 
@@ -20,7 +20,6 @@ from dp_spark.errors import DpSparkError, EnvironmentProblem
 
 logger = logging.getLogger(__name__)
 
-_CONSOLE_PROGRESS = "spark.ui.showConsoleProgress"
 EXIT_USAGE = 2
 
 DEFAULTS = {
@@ -36,6 +35,7 @@ DEFAULTS = {
     # A training worker that never arrives is noticed; Spark's default is a year.
     "spark.barrier.sync.timeout": "1200",
     "spark.sql.session.timeZone": "UTC",
+    "spark.log.level": "WARN",
 }
 LOCAL_DEFAULTS = {
     "spark.sql.shuffle.partitions": "8",
@@ -58,20 +58,27 @@ def spark_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
     problem = None if "PYSPARK_GATEWAY_PORT" in os.environ else java_problem()
     if problem:
         raise EnvironmentProblem(problem)
-    given = SparkConf()
-    master = (settings or {}).get("spark.master") or given.get("spark.master", "") or "local[*]"
+    given = _submitted(settings or {})
+    master = given.get("spark.master") or "local[*]"
     is_local = master.startswith("local")
     if is_local:
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app_name).master(master)
     if not sys.stderr.isatty():
-        builder = builder.config(_CONSOLE_PROGRESS, given.get(_CONSOLE_PROGRESS, "false") or "")
+        builder = builder.config("spark.ui.showConsoleProgress", "false")
     for name, value in {**DEFAULTS, **(LOCAL_DEFAULTS if is_local else {})}.items():
-        if given.get(name, None) is None:
+        if name not in given:
             builder = builder.config(name, value)
     for name, value in (settings or {}).items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
+
+
+def _submitted(settings: Mapping[str, str]) -> dict[str, str]:
+    """The properties of spark-submit and spark-defaults.conf, which only the JVM knows, and `settings`."""
+    own = SparkConf(loadDefaults=False).setAll(list(settings.items()))
+    SparkContext._ensure_initialized(conf=own)
+    return {**dict(SparkConf().getAll()), **settings}
 
 
 def configure_logging(level: int = logging.INFO) -> None:

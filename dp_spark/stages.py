@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 RUN_FILE = "run.json"  # what the results of a directory were made from
 LABELS_KIND = "label table"
 PREDICTIONS_KIND = "table of predictions"
+_MAY_RESUME = "the stages before it are complete: correct the cause and pass --resume"
+_OLDER_KEPT = "the older results are as they were: correct the cause and run again"
 _HASH_BUCKETS = 1_000_000  # resolution of `test_share`
 
 
@@ -219,10 +221,10 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
     if not run.storage.exists(run.directory):
         return _run_stages(run)
     with publish(run.storage, run.directory, overwrite=True) as staged:
-        return _run_stages(Run(run.storage, run.config, staged))
+        return _run_stages(Run(run.storage, run.config, staged), if_failed=_OLDER_KEPT)
 
 
-def _run_stages(run: Run) -> dict[str, object]:
+def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
     run.storage.write_text(run.path(RUN_FILE), json.dumps(_made_from(run.config), indent=2) + "\n")
     seconds: dict[str, float] = {}
     for name, (function, output) in STAGES.items():
@@ -233,10 +235,7 @@ def _run_stages(run: Run) -> dict[str, object]:
             with stage(run.spark, name, seconds):
                 function(run) if function is not run_evaluate else run_evaluate(run, seconds)
         except DpSparkError:
-            logger.error(
-                "stage %s failed; the stages before it are complete: correct the cause and pass --resume",
-                name,
-            )
+            logger.error("stage %s failed; %s", name, if_failed)
             raise
     metrics: dict[str, object] = json.loads(run.storage.read_text(run.path("metrics.json")))
     return metrics
@@ -334,6 +333,10 @@ def _made_from(config: PipelineConfig) -> dict[str, object]:
 
 
 def _check_same_run(run: Run) -> None:
+    if not run.storage.exists(run.path(RUN_FILE)):
+        raise MissingResultError(
+            f"{run.directory} holds no run to resume: {RUN_FILE} is not there. Run without --resume."
+        )
     earlier = json.loads(run.storage.read_text(run.path(RUN_FILE)))
     now = _made_from(run.config)
     changed = [name for name in now if earlier.get(name) != now[name]]

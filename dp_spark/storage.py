@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from py4j.java_gateway import JavaObject
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 from dp_spark.errors import EnvironmentProblem, MissingResultError, OutputExistsError
@@ -89,7 +90,12 @@ class Storage:
             raise OutputExistsError(f"cannot rename {source} to {target}: the target is there already.")
         file_system = self._file_system(target)
         file_system.mkdirs(self._path(target).getParent())
-        if not file_system.rename(self._path(source), self._path(target)):
+        try:
+            is_moved = file_system.rename(self._path(source), self._path(target))
+        except Py4JJavaError as problem:
+            why = problem.java_exception.getMessage()
+            raise OSError(f"the file system refused to rename {source} to {target}: {why}.") from problem
+        if not is_moved:
             raise OSError(f"the file system refused to rename {source} to {target}.")
 
     def qualified(self, path: str) -> str:
@@ -155,12 +161,12 @@ def publish(storage: Storage, target: str, *, overwrite: bool = False) -> Iterat
             storage.rename(target, replaced)
         try:
             storage.rename(staged, target)
-        except OSError:
-            if storage.exists(replaced):
+        finally:
+            if storage.exists(replaced) and not storage.exists(target):
                 storage.rename(replaced, target)
-            raise
     finally:
-        storage.delete(workspace)
+        if storage.exists(target) or not storage.exists(replaced):  # else it holds the only older result
+            storage.delete(workspace)
 
 
 def write_description(storage: Storage, directory: str, content: dict[str, object]) -> None:

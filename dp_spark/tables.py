@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from dp_spark.errors import SchemaError
 from dp_spark.storage import Storage, publish, read_description, write_description
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 BatchPass = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]  # what mapInArrow takes
 
 NUM_EXAMPLES = 5  # how many offending keys an error shows
+_HASH, _COUNT = "_dp_spark_hash", "_dp_spark_count"  # beside the columns of a user's table
 
 
 def write_table(
@@ -86,6 +88,17 @@ def quoted(column: str) -> Column:
     return F.col("`" + column.replace("`", "``") + "`")
 
 
+def map_batches(df: DataFrame, batch_pass: BatchPass, schema: StructType) -> DataFrame:
+    """`df.mapInArrow`, which itself refuses columns with a dot in their name (Spark 4.1)."""
+    names = df.columns
+    numbered = df.select(*(quoted(name).alias(f"c{i}") for i, name in enumerate(names)))
+
+    def with_names(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return batch_pass(pa.RecordBatch.from_arrays(batch.columns, names=names) for batch in batches)
+
+    return numbered.mapInArrow(with_names, schema)
+
+
 def refuse_missing_columns(df: DataFrame, wanted: dict[str, Sequence[str]], table: str) -> None:
     """Refuse a table that lacks columns, naming all of them and who wants them.
 
@@ -123,15 +136,20 @@ def refuse_duplicate_keys(df: DataFrame, key: Sequence[str]) -> None:
             f"the key {list(key)} is null in some rows, such as {[row.asDict() for row in null]}. "
             "A data point needs a key: remove these rows or fill it in."
         )
-    hashes = df.groupBy(F.xxhash64(*columns).alias("hash")).count().where("count > 1").select("hash")
-    suspects = df.withColumn("hash", F.xxhash64(*columns)).join(hashes, on="hash", how="left_semi")
-    twice = suspects.groupBy(*columns).count().where("count > 1").limit(NUM_EXAMPLES).collect()
+    hashed, is_repeated = df.withColumn(_HASH, F.xxhash64(*columns)), F.col(_COUNT) > 1
+    hashes = hashed.groupBy(_HASH).agg(_num_rows()).where(is_repeated).select(_HASH)
+    suspects = hashed.join(hashes, on=_HASH, how="left_semi")
+    twice = suspects.groupBy(*columns).agg(_num_rows()).where(is_repeated).limit(NUM_EXAMPLES).collect()
     if twice:
         examples = [{name: row[name] for name in key} for row in twice]
         raise SchemaError(
             f"the key {list(key)} occurs more than once, such as {examples}. Labels are joined to data "
             "points by key: choose columns that identify a row, or remove the duplicates."
         )
+
+
+def _num_rows() -> Column:
+    return F.count(F.lit(1)).alias(_COUNT)
 
 
 def _any_null(columns: Sequence[Column]) -> Column:

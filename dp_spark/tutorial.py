@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from dp_spark.counting.count import count_votes
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.end_model.artifact import save_end_model
 from dp_spark.end_model.predict import predict
+from dp_spark.end_model.preflight import check_cluster
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.end_model.train import train_end_model
 from dp_spark.label_model.fit import fit_label_model
@@ -27,14 +28,13 @@ from dp_spark.labels.label import PROB_LABEL, label
 from dp_spark.labels.shards import write_shards
 from dp_spark.report.evaluate import evaluate
 from dp_spark.session import stage
-from dp_spark.storage import Storage, join_path, publish
+from dp_spark.storage import Storage, join_path, publish, refuse_existing
 from dp_spark.synthetic import SyntheticTask, feature_table, gold_table, synthetic_lfs, vote_table
 from dp_spark.tables import read_table, write_table
 
 KEY = ("id",)
 TRAIN_SHARE = 0.8  # the first 80% of the rows train, the others test: rows are independent
 TRAINING = TrainingSettings(num_epochs=20, batch_size=512, learning_rate=0.01, l2=0.0, num_workers=2)
-NUM_ROWS_SHOWN = 20  # of the table of LF accuracies; metrics.json has them all
 LABELS_KIND = "label table"
 
 
@@ -78,13 +78,16 @@ def run_tutorial(
 
     Raises:
         OutputExistsError: if `output` is there and `overwrite` is false.
-        TrainingError: if the workers do not fit on the cluster, or fail.
+        EnvironmentProblem: if the training workers do not fit on the cluster; before anything is computed.
+        TrainingError: if a worker fails.
     """
     seconds: dict[str, float] = {}
+    refuse_existing(storage, output, overwrite)
+    check_cluster(storage.spark, tutorial.training.num_workers)
     with publish(storage, output, overwrite=overwrite) as directory:
         counts, model, scores = _label(storage, tutorial, directory, seconds)
         scores |= _train(storage, tutorial, directory, seconds)
-        metrics = _metrics(tutorial, counts, model, scores, seconds)
+        metrics = _metrics(tutorial, counts, model, scores, seconds, storage.spark)
         storage.write_text(join_path(directory, "metrics.json"), json.dumps(metrics, indent=2) + "\n")
     return metrics
 
@@ -200,6 +203,7 @@ def _metrics(
     model: LabelModel,
     scores: Mapping[str, float | None],
     seconds: Mapping[str, float],
+    spark: SparkSession,
 ) -> dict[str, object]:
     truth = tutorial.task.lf_accuracies
     errors = np.abs(model.accuracies - truth)
@@ -225,5 +229,6 @@ def _metrics(
         "task": asdict(tutorial.task),
         "training": asdict(tutorial.training),
         "warnings": list(model.warnings),
+        "spark": {"version": spark.version, "master": spark.conf.get("spark.master", "")},
         "seconds": dict(seconds),
     }

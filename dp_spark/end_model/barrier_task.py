@@ -20,10 +20,10 @@ from pathlib import Path
 import pyarrow as pa
 from pyspark import BarrierTaskContext
 
+from dp_spark.end_model.artifact import MODEL_FILE
 from dp_spark.end_model.job import (
     FAILURE_FILE,
     HISTORY_FILE,
-    MODEL_FILE,
     Failure,
     FailureKind,
     TrainingJob,
@@ -44,7 +44,7 @@ Results = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 @dataclass(frozen=True)
-class _Greeting:
+class Greeting:
     """What the tasks tell each other before they start."""
 
     host: str
@@ -77,9 +77,9 @@ def barrier_task(training: TrainingJob, key: bytes, num_threads: int) -> Results
         host = context.getTaskInfos()[rank].address.rsplit(":", 1)[0]
         with _listener(host if rank == 0 else None) as listener:
             port = listener.getsockname()[1] if rank == 0 else 0
-            own = _Greeting(host, port, sys.executable, _versions())
-            workers = [_Greeting(**json.loads(text)) for text in context.allGather(json.dumps(asdict(own)))]
-            failure = _environment_failure(workers)
+            own = Greeting(host, port, sys.executable, _versions())
+            workers = [Greeting(**json.loads(text)) for text in context.allGather(json.dumps(asdict(own)))]
+            failure = environment_failure(workers)
             if failure is None:
                 with tempfile.TemporaryDirectory(prefix="dp_spark_") as directory:
                     job = WorkerJob(
@@ -123,7 +123,8 @@ def _versions() -> Mapping[str, str]:
     return {"tensorflow": found, "python": ".".join(map(str, sys.version_info[:3]))}
 
 
-def _environment_failure(workers: Sequence[_Greeting]) -> Failure | None:
+def environment_failure(workers: Sequence[Greeting]) -> Failure | None:
+    """What keeps these workers from training together, if anything does."""
     without = sorted({f"{w.python} on {w.host}" for w in workers if not w.versions["tensorflow"]})
     if without:
         message = (

@@ -1,18 +1,17 @@
 """The batches of one training process, read from shards with NumPy and Arrow alone.
 
 The rows are cut in R row ranges. Every global batch takes b rows of each range, each range in an order
-of its own, f(seed, epoch, range): its pieces (the parts of Parquet row groups that it holds) permuted,
-then the rows of each piece. Process r of N owns the ranges r, r + N, ...: the global batches are the
-same for every N, and no process reads another's rows.  (TRAINING.md, sections 4 and 9.)
+of its own, f(seed, epoch, range): its pieces permuted, then the rows of each piece. A piece is a fixed
+number of consecutive rows, about a row group's worth. Process r of N owns the ranges r, r + N, ...: the
+global batches are the same for every N and however the rows lie in files, and no process trains on
+another's rows.  (TRAINING.md, sections 4 and 9.)
 
 Every process takes the same number of steps with batches of one fixed shape. Where a range has no more
 rows, rows of weight 0 stand in; their features are 0, their text is empty.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +34,8 @@ from dp_spark.labels.manifest import (
 Vector = npt.NDArray[np.float32]
 Inputs = npt.NDArray[np.float32] | npt.NDArray[np.object_]
 
+PIECE_BYTES = 16 << 20  # of features: how finely rows are shuffled, and what is read at a time per range
+TEXT_PIECE_ROWS = 1 << 16
 _PYTHON_TEXT_BYTES = 64  # of a Python string and its reference beside its characters
 
 
@@ -57,11 +58,7 @@ class _Rows(NamedTuple):
     labels: Vector
 
 
-class _Piece(NamedTuple):
-    file_index: int
-    row_group: int
-    start: int  # within the row group
-    stop: int
+_Piece = tuple[RowSlice, ...]
 
 
 @dataclass(frozen=True)
@@ -93,10 +90,11 @@ def open_feed(manifest: ShardManifest, settings: TrainingSettings, rank: int) ->
     longest = max(_num_rows(slices) for slices in ranges)
     num_steps = max(1, -(-longest // per_step))
     owned = range(rank, settings.num_row_ranges, settings.num_workers)
+    pieces = {index: _cut(ranges[index], _rows_per_piece(manifest)) for index in owned}
     reader = _PieceReader(manifest, {})
-    pieces = {index: reader.pieces(ranges[index]) for index in owned}
-    if reader.memory_bytes(pieces) < settings.cache_bytes:
-        reader = _PieceReader(manifest, reader.read_all([p for held in pieces.values() for p in held]))
+    held = [piece for index in owned for piece in pieces[index]]
+    if sum(map(reader.memory_bytes, held)) < settings.cache_bytes:
+        reader = _PieceReader(manifest, {piece: reader.read(piece) for piece in held})
 
     def batches(first: int, last: int) -> Iterator[Batch]:
         for epoch in range(first, last):
@@ -117,72 +115,66 @@ class _PieceReader:
     manifest: ShardManifest
     cached: dict[_Piece, _Rows]
 
-    @property
-    def input_column(self) -> str:
-        return FEATURES_COLUMN if self.manifest.kind == "features" else TEXT_COLUMN
-
-    def pieces(self, slices: list[RowSlice]) -> list[_Piece]:
-        """The parts of row groups that a range holds."""
-        found = []
-        for file_index, start, stop in slices:
-            with self._open(file_index) as file:
-                sizes = [file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)]
-            ends = np.cumsum(sizes)
-            for group, (size, end) in enumerate(zip(sizes, ends, strict=True)):
-                low, high = max(start, end - size), min(stop, end)
-                if low < high:
-                    found.append(_Piece(file_index, group, int(low - end + size), int(high - end + size)))
-        return found
-
     def read(self, piece: _Piece) -> _Rows:
-        """The rows of a piece, in the order of the file."""
+        """The rows of a piece, in the order of the files."""
         if piece in self.cached:
             return self.cached[piece]
-        return self._rows(self._row_group(piece.file_index, piece.row_group), piece)
+        return _joined([self._rows(rows) for rows in piece])
 
-    def read_all(self, pieces: list[_Piece]) -> dict[_Piece, _Rows]:
-        """The rows of many pieces; each row group is read once."""
-        found = {}
-        group_of = attrgetter("file_index", "row_group")
-        for (file_index, row_group), held in groupby(sorted(pieces), group_of):
-            table = self._row_group(file_index, row_group)
-            found.update({piece: self._rows(table, piece) for piece in held})
-        return found
+    def memory_bytes(self, piece: _Piece) -> float:
+        """How much memory its rows take: exact for features, estimated from the footers for text."""
+        if self.manifest.kind == "features":
+            return _num_rows(piece) * (self.manifest.num_features + 1) * 4.0
+        return sum(self._text_bytes(rows) for rows in piece)
 
-    def _row_group(self, file_index: int, row_group: int) -> pa.Table:
-        with self._open(file_index) as file:
-            return file.read_row_group(row_group, columns=[self.input_column, LABEL_COLUMN])
-
-    def _rows(self, row_group: pa.Table, piece: _Piece) -> _Rows:
-        rows = row_group.slice(piece.start, piece.stop - piece.start)
-        labels = rows[LABEL_COLUMN].to_numpy().astype(np.float32)
+    def _rows(self, rows: RowSlice) -> _Rows:
+        column = FEATURES_COLUMN if self.manifest.kind == "features" else TEXT_COLUMN
+        with self._open(rows.file_index) as file:
+            ends = np.cumsum([file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)])
+            first, last = np.searchsorted(ends, [rows.start, rows.stop - 1], side="right")
+            table = file.read_row_groups(range(first, last + 1), columns=[column, LABEL_COLUMN])
+        before = int(ends[first - 1]) if first else 0
+        table = table.slice(rows.start - before, rows.stop - rows.start)
+        labels = table[LABEL_COLUMN].to_numpy().astype(np.float32)
         if self.manifest.kind == "text":
-            texts = np.array(rows[TEXT_COLUMN].to_pylist(), dtype=np.object_)
-            return _Rows(texts.reshape(-1, 1), labels)
-        packed = pa.concat_arrays(rows[FEATURES_COLUMN].chunks)
+            return _Rows(np.array(table[column].to_pylist(), dtype=np.object_).reshape(-1, 1), labels)
+        packed = pa.concat_arrays(table[column].chunks)
         return _Rows(unpack_features(packed, self.manifest.num_features).copy(), labels)
 
-    def memory_bytes(self, pieces: dict[int, list[_Piece]]) -> float:
-        """How much memory the rows take: exact for features, estimated from the footers for text."""
-        num_rows = sum(piece.stop - piece.start for ps in pieces.values() for piece in ps)
-        if self.manifest.kind == "features":
-            return num_rows * (self.manifest.num_features + 1) * 4.0
-        total = sum(self._share(piece) for ps in pieces.values() for piece in ps)
-        return total + num_rows * (_PYTHON_TEXT_BYTES + 4.0)
-
-    def _share(self, piece: _Piece) -> float:
-        with self._open(piece.file_index) as file:
-            group = file.metadata.row_group(piece.row_group)
-        share: float = group.total_byte_size * (piece.stop - piece.start) / group.num_rows
-        return share
+    def _text_bytes(self, rows: RowSlice) -> float:
+        with self._open(rows.file_index) as file:
+            groups = [file.metadata.row_group(g) for g in range(file.num_row_groups)]
+        in_file = sum(group.total_byte_size for group in groups) / sum(group.num_rows for group in groups)
+        per_row: float = in_file + _PYTHON_TEXT_BYTES
+        return (rows.stop - rows.start) * per_row
 
     def _open(self, file_index: int) -> pq.ParquetFile:
         file_system, path = locate(self.manifest.file_path(self.manifest.files[file_index]))
         return pq.ParquetFile(path, filesystem=file_system)
 
 
-def _num_rows(slices: list[RowSlice]) -> int:
-    return sum(piece.stop - piece.start for piece in slices)
+def _rows_per_piece(manifest: ShardManifest) -> int:
+    if manifest.kind == "text":
+        return TEXT_PIECE_ROWS
+    return max(1, PIECE_BYTES // (4 * manifest.num_features))
+
+
+def _cut(slices: Sequence[RowSlice], size: int) -> list[_Piece]:
+    """A range in pieces of `size` consecutive rows; the last may be smaller."""
+    pieces: list[_Piece] = []
+    piece: _Piece = ()
+    for file_index, start, stop in slices:
+        while start < stop:
+            taken = min(stop - start, size - _num_rows(piece))
+            piece = (*piece, RowSlice(file_index, start, start + taken))
+            start += taken
+            if _num_rows(piece) == size:
+                pieces, piece = [*pieces, piece], ()
+    return [*pieces, piece] if piece else pieces
+
+
+def _num_rows(slices: Sequence[RowSlice]) -> int:
+    return sum(rows.stop - rows.start for rows in slices)
 
 
 def _permuted(reader: _PieceReader, pieces: list[_Piece], seed: tuple[int, int, int]) -> Iterator[_Rows]:

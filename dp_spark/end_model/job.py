@@ -7,7 +7,6 @@ from enum import IntEnum
 from dp_spark.end_model.settings import InputSpec, TrainingSettings
 from dp_spark.labels.manifest import ShardManifest
 
-MODEL_FILE = "model.keras"
 HISTORY_FILE = "history.json"
 FAILURE_FILE = "failure.json"
 
@@ -18,8 +17,9 @@ class FailureKind(IntEnum):
     USER = 1  # the user's code or data: the same would happen again
     DIVERGED = 2
     ENVIRONMENT = 3  # TensorFlow is missing, versions differ
-    CRASHED = 4  # killed, out of memory, or an error nobody foresaw
-    PEER = 5  # another process fell silent or hung up
+    UNFORESEEN = 4  # an error in dp_spark or in the run's files; trying again would not help
+    CRASHED = 5  # killed, out of memory, storage out of reach
+    PEER = 6  # another process fell silent or hung up
 
     @property
     def can_be_retried(self) -> bool:

@@ -111,5 +111,6 @@ def _error(failure: Failure) -> DpSparkError:
         FailureKind.USER: ConfigError,
         FailureKind.DIVERGED: DivergedError,
         FailureKind.ENVIRONMENT: EnvironmentProblem,
+        FailureKind.UNFORESEEN: TrainingError,
     }
     return kinds[failure.kind](failure.message)

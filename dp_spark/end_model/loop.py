@@ -19,11 +19,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from dp_spark.end_model.artifact import MODEL_FILE
 from dp_spark.end_model.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from dp_spark.end_model.collective import Alone, Collective, Vector
 from dp_spark.end_model.dataset import training_dataset
 from dp_spark.end_model.feed import open_feed
-from dp_spark.end_model.job import HISTORY_FILE, MODEL_FILE, WorkerJob
+from dp_spark.end_model.job import HISTORY_FILE, WorkerJob
 from dp_spark.end_model.model import build_model, example_inputs, noise_aware_loss
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import ConfigError, DivergedError, TrainingError

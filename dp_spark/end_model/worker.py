@@ -80,7 +80,7 @@ def _failure(problem: Exception, model: str) -> Failure:
     if isinstance(problem, DivergedError):
         return Failure(FailureKind.DIVERGED, str(problem))
     if isinstance(problem, TrainingError):
-        return Failure(FailureKind.ENVIRONMENT, str(problem))
+        return Failure(FailureKind.UNFORESEEN, str(problem))
     if isinstance(problem, DpSparkError):
         return Failure(FailureKind.USER, str(problem))
     text = f"{type(problem).__name__}: {problem}"
@@ -89,9 +89,8 @@ def _failure(problem: Exception, model: str) -> Failure:
     if isinstance(problem, (OSError, MemoryError)) or (is_tensorflows and not is_a_wrong_shape):
         return Failure(FailureKind.CRASHED, text)
     where = traceback.extract_tb(problem.__traceback__)[-1]
-    return Failure(
-        FailureKind.USER, f"model={model!r} raised {text} ({Path(where.filename).name}, line {where.lineno})"
-    )
+    kind = FailureKind.USER if ":" in model else FailureKind.UNFORESEEN
+    return Failure(kind, f"model={model!r} raised {text} ({Path(where.filename).name}, line {where.lineno})")
 
 
 def _die_with(parent_pid: int) -> None:

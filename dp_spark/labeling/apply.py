@@ -17,7 +17,7 @@ from dp_spark.labeling.data_point import data_points
 from dp_spark.labeling.functions import LabelingFunction
 from dp_spark.labeling.matrix import VOTES_COLUMN, LabelMatrix, pack_votes
 from dp_spark.labeling.votes import Votes, as_votes, classes_of, first_illegal
-from dp_spark.tables import BatchPass, quoted, refuse_missing_columns
+from dp_spark.tables import BatchPass, map_batches, quoted, refuse_missing_columns
 from dp_spark.worker_errors import marked
 
 
@@ -44,7 +44,7 @@ def apply_lfs(
     _check_columns(df, lfs, key)
     shown = _columns_to_ship(df, lfs, key)
     schema = StructType([df.schema[name] for name in key]).add(VOTES_COLUMN, BinaryType(), nullable=False)
-    votes = df.select(*map(quoted, shown)).mapInArrow(_voter(tuple(lfs), tuple(key), num_classes), schema)
+    votes = map_batches(df.select(*map(quoted, shown)), _voter(tuple(lfs), tuple(key), num_classes), schema)
     return LabelMatrix(
         df=votes,
         key=tuple(key),
@@ -88,7 +88,7 @@ def cast_votes(
 
 def _answers(points: Sequence[object], lf: LabelingFunction, name_row: Callable[[int], str]) -> list[object]:
     answers: list[object] = []
-    function, resources = lf.function, lf.loaded_resources()
+    function, resources = lf.function, _loaded_resources(lf)
     try:
         for x in points:
             answers.append(function(x, **resources))
@@ -101,6 +101,16 @@ def _answers(points: Sequence[object], lf: LabelingFunction, name_row: Callable[
             f"{name_row(len(answers))}. Correct it, or let it return None for rows like this one."
         ) from problem
     return answers
+
+
+def _loaded_resources(lf: LabelingFunction) -> dict[str, object]:
+    try:
+        return lf.loaded_resources()
+    except (Exception, SystemExit) as problem:  # the user's code
+        raise LabelingFunctionError(
+            f"labeling function {lf.name!r} could not load its resources: "
+            f"{type(problem).__name__}: {problem}. Is what they are loaded from there on every machine?"
+        ) from problem
 
 
 def _voter(lfs: tuple[LabelingFunction, ...], key: tuple[str, ...], num_classes: int) -> BatchPass:

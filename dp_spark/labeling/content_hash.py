@@ -1,8 +1,9 @@
 """What a labeling function is made of: a digest of its code and constants, and the columns it reads.
 
 The digest covers the syntax tree of the function (so neither comments nor formatting nor the
-docstring), its defaults and closure, the resources, and every global that it uses: constants by
-value, functions and classes of the user by their own code, those of installed packages by name.
+docstring), its defaults and closure, the resources, and every global that it uses, also through a
+module: constants by value, functions and classes of the user by their own code, those of installed
+packages by name.
 """
 
 import ast
@@ -44,6 +45,8 @@ def columns_read(function: object) -> tuple[str, ...] | None:
         if column is not None:
             columns.add(column[0])
             understood.add(id(column[1]))
+    if sum(isinstance(n, ast.arg) and n.arg == point for n in ast.walk(tree)) > 1:
+        return None  # an inner function calls something else by the same name
     mentions = (n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == point)
     return tuple(sorted(columns)) if all(id(n) in understood for n in mentions) else None
 
@@ -112,25 +115,29 @@ def _canonical_code_or_object(value: object, seen: frozenset[int]) -> str:
             return _canonical_class(value)
         case BuiltinFunctionType():
             return f"builtin:{value.__module__}.{value.__qualname__}"
-    name = f"{type(value).__module__}.{type(value).__qualname__}"
+    attributes = getattr(value, "__dict__", {})
+    if "__wrapped__" in attributes:  # functools.cache and its like, which pickle by name only
+        return f"wrapped:{_canonical(attributes['__wrapped__'], seen)}"
+    cls = _canonical_class(type(value))
     if dataclasses.is_dataclass(value):
         content = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-        return f"{name}:{_canonical(content, seen)}"
+        return f"{cls}:{_canonical(content, seen)}"
+    if attributes and not _is_installed(_source_file(type(value))):
+        return f"{cls}:{_canonical(attributes, seen)}"
     try:
-        return f"{name}:{hashlib.sha256(pickle.dumps(value, protocol=4)).hexdigest()}"
+        return f"{cls}:{hashlib.sha256(pickle.dumps(value, protocol=4)).hexdigest()}"
     except (pickle.PicklingError, TypeError, AttributeError):
-        return f"{name}:unpicklable"
+        return f"{cls}:unpicklable"
 
 
 def _canonical_function(function: FunctionType, seen: frozenset[int]) -> str:
     name = f"{function.__module__}.{function.__qualname__}"
-    if function.__code__.co_filename.startswith(_INSTALLED) and not name.startswith("dp_spark."):
+    if _is_installed(function.__code__.co_filename) and not name.startswith("dp_spark."):
         return f"function:{name}"
     tree = _function_tree(function)
     code = _canonical_code(function.__code__) if tree is None else _canonical_tree(tree)
     cells = [_cell_content(cell) for cell in function.__closure__ or ()]
-    used = {n: function.__globals__[n] for n in _names_used(function.__code__) if n in function.__globals__}
-    parts = (function.__defaults__, function.__kwdefaults__, cells, used)
+    parts = (function.__defaults__, function.__kwdefaults__, cells, _globals_used(function))
     return f"def:{code}:{_canonical(parts, seen)}"
 
 
@@ -142,18 +149,60 @@ def _canonical_tree(tree: ast.FunctionDef) -> str:
 
 
 def _canonical_class(cls: type) -> str:
+    """A class and its bases: those of the user by their code, others by name."""
+    return f"class:{[_class_code(c) for c in cls.__mro__]}"
+
+
+def _class_code(cls: type) -> str:
     name = f"{cls.__module__}.{cls.__qualname__}"
+    ours, is_example = cls.__module__.startswith("dp_spark."), cls.__module__.startswith("dp_spark.examples.")
+    if (ours and not is_example) or (not ours and _is_installed(_source_file(cls))):
+        return name
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
+        return ast.dump(ast.parse(textwrap.dedent(inspect.getsource(cls))))
     except (OSError, TypeError, SyntaxError):
-        return f"class:{name}"
-    source_file = inspect.getsourcefile(cls) or ""
-    return f"class:{name}" if source_file.startswith(_INSTALLED) else f"class:{ast.dump(tree)}"
+        return name
+
+
+def _source_file(value: type | ModuleType) -> str | None:
+    """Where the source is, or None: built in, or typed in."""
+    try:
+        return inspect.getsourcefile(value)
+    except TypeError:
+        return None
+
+
+def _is_installed(source_file: str | None) -> bool:
+    return source_file is None or source_file.startswith(_INSTALLED)
 
 
 def _canonical_code(code: CodeType) -> str:
-    constants = [_canonical_code(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    constants = [
+        _canonical_code(c) if isinstance(c, CodeType) else _canonical(c, frozenset()) for c in code.co_consts
+    ]
     return f"{code.co_code.hex()}:{constants}:{code.co_names}:{code.co_varnames}"
+
+
+def _globals_used(function: FunctionType) -> dict[str, object]:
+    """The globals that a function names, and what it names of the user's modules among them."""
+    names = sorted(set(_names_used(function.__code__)))
+    used: dict[str, object] = {}
+    waiting: list[tuple[str, dict[str, object]]] = [("", function.__globals__)]
+    while waiting:
+        place, namespace = waiting.pop()
+        for name in names:
+            qualified = f"{place}.{name}"
+            if name not in namespace or qualified in used:
+                continue
+            value = used[qualified] = namespace[name]
+            if isinstance(value, ModuleType) and _is_of_the_user(value):
+                waiting.append((value.__name__, vars(value)))
+    return used
+
+
+def _is_of_the_user(module: ModuleType) -> bool:
+    # dp_spark loads its public names when they are first used: what it holds depends on the moment.
+    return module.__name__ != "dp_spark" and not _is_installed(_source_file(module))
 
 
 def _names_used(code: CodeType) -> Iterator[str]:

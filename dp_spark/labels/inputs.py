@@ -46,13 +46,18 @@ def num_features_of(df: DataFrame, columns: Sequence[str]) -> int:
         columns: as in `input_column`.
 
     Raises:
-        SchemaError: if a column is missing.
+        SchemaError: if a column is missing, or the first array is empty.
     """
     refuse_missing_columns(df, {"the end model": columns}, "the table")
     if not isinstance(df.schema[columns[0]].dataType, ArrayType):
         return len(columns)
     vector = quoted(columns[0])
     first = df.where(vector.isNotNull()).select(F.size(vector).alias("d")).limit(1).collect()  # one row
+    if first and first[0]["d"] == 0:
+        raise SchemaError(
+            f"the feature column {columns[0]!r} holds an empty array: expected at least one number per data "
+            "point. Compute the features, or name another column."
+        )
     return int(first[0]["d"]) if first else 0
 
 

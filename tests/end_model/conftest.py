@@ -38,7 +38,7 @@ def make_manifest(tmp_path: Path) -> MakeManifest:
     """Shards written by Arrow alone, in files of uneven sizes with several row groups."""
 
     def make(sizes: tuple[int, ...] = (400, 3, 400), texts: list[str] | None = None) -> ShardManifest:
-        folder = tmp_path / "training_set" / SHARDS_FOLDER
+        folder = tmp_path / f"training set in {sizes}" / SHARDS_FOLDER
         folder.mkdir(parents=True)
         matrix, labels = _toy(sum(sizes))
         files, start = [], 0

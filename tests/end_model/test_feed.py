@@ -66,10 +66,15 @@ def test_every_epoch_has_its_own_order_and_can_be_repeated(make_manifest: MakeMa
     assert first != row_numbers(batches_of(manifest, 1, epoch=0, seed=1)[0])
 
 
-def test_batches_do_not_depend_on_the_cache(make_manifest: MakeManifest) -> None:
+def test_batches_depend_neither_on_the_cache_nor_on_the_files(
+    make_manifest: MakeManifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dp_spark.end_model.feed.PIECE_BYTES", 17 * 4 * 6)  # 17 rows: 3 pieces per range
     manifest = make_manifest()
-    cached, read = batches_of(manifest, 1)[0], batches_of(manifest, 1, cache_bytes=0)[0]
-    assert row_numbers(cached) == row_numbers(read)
+    expected = row_numbers(batches_of(manifest, 1)[0])
+    assert row_numbers(batches_of(manifest, 1, cache_bytes=0)[0]) == expected
+    assert row_numbers(batches_of(make_manifest((700, 103)), 1)[0]) == expected
+    assert sorted(expected) == list(range(NUM_ROWS))
 
 
 def test_fewer_rows_than_ranges_still_give_every_worker_a_step(make_manifest: MakeManifest) -> None:

@@ -12,6 +12,8 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from dp_spark.end_model.artifact import EndModel, load_end_model, save_end_model
+from dp_spark.end_model.barrier_task import Greeting, environment_failure
+from dp_spark.end_model.job import TrainingJob, WorkerJob
 from dp_spark.end_model.predict import predict
 from dp_spark.end_model.settings import InputSpec, TrainingSettings
 from dp_spark.end_model.train import train_end_model
@@ -146,6 +148,18 @@ def test_two_workers_equal_one(
     assert os.listdir(manifest.path) == ["shards"]  # no checkpoint is left
 
 
+def test_a_step_is_plain_gradient_descent_on_the_noise_aware_loss(
+    spark: SparkSession, storage: Storage, make_manifest: MakeManifest, toy: Toy, tmp_path: Path
+) -> None:
+    settings = replace(SGD, num_epochs=1, batch_size=51 * 16, num_workers=2)  # 803 rows: one step, padded
+    trained = train_end_model(spark, make_manifest(), settings, storage=storage)
+    kernel, bias = weights_of(trained, tmp_path)
+    matrix, labels = (part.astype(np.float64) for part in toy)
+    np.testing.assert_allclose(trained.history, [np.log(2)], rtol=1e-6)  # at w = 0 every probability is 1 / 2
+    np.testing.assert_allclose(kernel[:, 0], 0.5 * matrix.T @ (labels - 1 / 2) / 803, atol=1e-6)
+    np.testing.assert_allclose(bias[0], 0.5 * np.mean(labels - 1 / 2), atol=1e-6)
+
+
 def test_the_linear_model_is_found_and_applied_as_in_plain_numpy(
     spark: SparkSession, storage: Storage, make_manifest: MakeManifest, toy: Toy, tmp_path: Path
 ) -> None:
@@ -225,7 +239,7 @@ def test_a_killed_worker_is_started_again_and_goes_on_as_if_nothing_had_happened
     manifest, marker = make_manifest(), tmp_path / "killed"
     text = KILLED_ONCE.format(runs=manifest.path, marker=str(marker))
     name = ship_module(f"killed_once_{num_workers}", text)
-    settings = replace(SGD, num_workers=num_workers, num_epochs=100, model=f"{name}:build")
+    settings = replace(SGD, num_workers=num_workers, num_epochs=40, model=f"{name}:build")
     killed = train_end_model(spark, manifest, settings, storage=storage)
     assert "a training attempt failed, 2 left: the training process of worker" in caplog.text
     assert "SIGKILL" in caplog.text
@@ -301,6 +315,18 @@ def test_a_cluster_that_cannot_run_the_workers_is_refused_at_once(
     assert time.monotonic() - started < 5
 
 
+def test_workers_without_tensorflow_or_with_different_versions_are_named() -> None:
+    def greeting(tensorflow: str) -> Greeting:
+        return Greeting("host", 1, "/usr/bin/python3", {"tensorflow": tensorflow, "python": "3.11.7"})
+
+    assert environment_failure([greeting("2.21.0"), greeting("2.21.0")]) is None
+    missing = environment_failure([greeting("2.21.0"), greeting("")])
+    assert "not installed for the workers' Python: /usr/bin/python3 on host" in missing.message
+    assert "PYSPARK_PYTHON" in missing.message
+    assert not missing.kind.can_be_retried
+    assert "different versions" in environment_failure([greeting("2.21.0"), greeting("2.20.0")]).message
+
+
 def test_a_damaged_or_unfinished_end_model_is_refused(tmp_path: Path) -> None:
     model = EndModel(
         b"bytes", "features", ("x",), 3, (0.5,), TrainingSettings(), "digest", {"tensorflow": "2"}
@@ -327,8 +353,6 @@ def test_the_driver_loads_no_tensorflow() -> None:
 
 def test_a_training_process_dies_with_its_parent(make_manifest: MakeManifest, tmp_path: Path) -> None:
     """A child that sleeps in the user's code; its parent is killed."""
-    from dp_spark.end_model.job import TrainingJob, WorkerJob
-
     (tmp_path / "sleeper.py").write_text(
         "import os, pathlib, time\n"
         "def build(inputs):\n"

@@ -178,6 +178,9 @@ def test_wrong_calls_are_refused(
         write_shards(table, label_table, path, key=["id"], features="x", storage=storage)
     with pytest.raises(SchemaError, match="'y'"):
         write_shards(table, label_table, path, key=["id"], features=["y"], storage=storage)
+    empty = vectors(spark, [(1, [])])
+    with pytest.raises(SchemaError, match="'x' holds an empty array"):
+        write_shards(empty, label_table, path, key=["id"], features=["x"], storage=storage)
     with pytest.raises(SchemaError, match="'x' has the type array<double>: expected a string"):
         write_shards(table, label_table, path, key=["id"], text="x", storage=storage)
     write_shards(table, label_table, path, key=["id"], features=["x"], storage=storage)

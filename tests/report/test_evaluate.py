@@ -1,0 +1,78 @@
+import math
+
+import pytest
+
+from dp_spark import evaluate
+from dp_spark.errors import SchemaError
+
+#         id  prob  votes
+LABELS = [(1, 0.9, 2), (2, 0.6, 1), (3, 0.2, 3), (4, 0.5, 0), (5, 0.5, 0), (6, 0.7, 1)]
+GOLD = [(1, 1), (2, -1), (3, -1), (4, 1), (5, -1), (6, 0)]
+
+
+@pytest.fixture(scope="module")
+def report(spark):
+    labels = spark.createDataFrame(LABELS, "id int, prob_label double, num_votes int")
+    return evaluate(labels, spark.createDataFrame(GOLD, "id int, gold int"), key=["id"])
+
+
+def test_ties_earn_half_of_the_credit(report):
+    assert report.all.accuracy == (1 + 0 + 1 + 1 / 2 + 1 / 2) / 5
+    assert report.uncovered.accuracy == 1 / 2
+
+
+def test_precision_recall_and_f1_are_those_of_the_positive_class(report):
+    assert report.all.precision == pytest.approx((1 + 1 / 2) / (2 + 2 / 2))
+    assert report.all.recall == pytest.approx((1 + 1 / 2) / 2)
+    assert report.all.f1 == pytest.approx(2 * 0.5 * 0.75 / (0.5 + 0.75))
+    assert report.covered.precision == 1 / 2
+
+
+def test_log_loss_is_the_mean_in_nats(report):
+    expected = -(math.log(0.9) + math.log(0.4) + math.log(0.8) + 2 * math.log(0.5)) / 5
+    assert report.all.log_loss == pytest.approx(expected, abs=1e-12)
+
+
+def test_covered_and_uncovered_rows_are_told_apart(report):
+    assert (report.all.num_data_points, report.covered.num_data_points, report.uncovered.num_data_points) == (5, 3, 2)
+    assert report.covered.accuracy == 2 / 3
+    assert report.all.num_positive == 2
+
+
+def test_rows_without_gold_are_counted_and_left_out(spark, report):
+    assert report.num_without_gold == 1
+    labels = spark.createDataFrame([(1, 0.9), (99, 0.1)], "id int, prob_label double")
+    gold = spark.createDataFrame([(1, 1), (50, 1)], "id int, gold int")
+    other = evaluate(labels, gold, key=["id"])
+    assert (other.all.num_data_points, other.num_without_gold, other.covered) == (1, 1, None)
+
+
+def test_a_certain_mistake_costs_a_finite_loss(spark):
+    labels = spark.createDataFrame([(1, 0.0)], "id int, prob_label double")
+    found = evaluate(labels, spark.createDataFrame([(1, 1)], "id int, gold int"), key=["id"])
+    assert found.all.log_loss == pytest.approx(-math.log(1e-15))
+    assert (found.all.precision, found.all.recall) == (None, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "gold", "message"),
+    [
+        ([(1, 0.5)], [(1, 2)], "1 values of 'gold' are not gold labels: expected -1 or"),
+        ([(1, 1.5)], [(1, 1)], r"1 values of 'prob_label' are null, NaN or outside \[0, 1\]"),
+        ([(1, float("nan"))], [(1, 1)], "1 values of 'prob_label' are null, NaN"),
+        ([(1, None)], [(1, 1)], "1 values of 'prob_label' are null, NaN"),
+        ([(1, 0.5)], [(2, 1)], "none of 1 labels has a gold label"),
+        ([(1, 0.5)], [(1, 1), (1, -1)], r"the key \['id'\] occurs more than once, such as \[\{'id': 1\}\]"),
+    ],
+)
+def test_tables_that_cannot_be_compared_are_refused(spark, labels, gold, message):
+    left = spark.createDataFrame(labels, "id int, prob_label double")
+    right = spark.createDataFrame(gold, "id int, gold int")
+    with pytest.raises(SchemaError, match=message):
+        evaluate(left, right, key=["id"])
+
+
+def test_a_missing_column_is_named(spark):
+    left = spark.createDataFrame([(1, 0.5)], "id int, prob double")
+    with pytest.raises(SchemaError, match="the table of labels lacks columns: evaluate reads 'prob_label'"):
+        evaluate(left, left, key=["id"])

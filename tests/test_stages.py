@@ -1,0 +1,356 @@
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dp_spark.config import parse_config
+from dp_spark.counting.vote_counts import VoteCounts
+from dp_spark.end_model.artifact import load_end_model
+from dp_spark.errors import (
+    ConfigError,
+    LabelingFunctionError,
+    MissingResultError,
+    OutputExistsError,
+    SchemaError,
+)
+from dp_spark.examples.comments import generate_comments
+from dp_spark.examples.spam import LFS
+from dp_spark.label_model.model import LabelModel
+from dp_spark.labeling.matrix import read_label_matrix
+from dp_spark.labels.shards import read_manifest
+from dp_spark.stages import (
+    LABELS_KIND,
+    PREDICTIONS_KIND,
+    RUN_FILE,
+    STAGES,
+    Run,
+    load_lfs,
+    read_points,
+    run_pipeline,
+    run_stage,
+)
+from dp_spark.tables import read_table
+
+SPAM = (Path(__file__).parents[1] / "conf" / "spam.toml").read_text()
+NUM_COMMENTS = 300
+RESULTS = [output for _, output in STAGES.values()]
+
+OTHER_LFS = '''
+from dp_spark.examples.spam import LFS
+from dp_spark.labeling.functions import labeling_function
+
+FEWER = LFS[:5]
+TWICE = [LFS[0], LFS[0]]
+PLAIN = [len]
+NUMBER = 7
+
+def make():
+    """Inside a function: so they travel by value, and the workers need not have this file."""
+    @labeling_function
+    def broken(x):
+        raise KeyError("author")
+
+    @labeling_function
+    def looks_at_gold(x):
+        return x.gold
+
+    return broken, looks_at_gold
+
+BROKEN, PEEKING = [*LFS, make()[0]], [make()[1]]
+'''
+
+
+def edited(**changes):
+    """conf/spam.toml with some values replaced, and few epochs."""
+    text = re.sub(r"num_epochs = \d+", "num_epochs = 3", SPAM)
+    for name, value in {"table__path": "nowhere", **changes}.items():
+        section, _, key = name.partition("__")
+        start = text.index(f"[{section}]")
+        head, tail = text[:start], text[start:]
+        line = f"{key} = {json.dumps(value)}"
+        tail, found = re.subn(rf"(?m)^{key} = .*$", line, tail, count=1)
+        text = head + (tail if found else tail.replace(f"[{section}]", f"[{section}]\n{line}", 1))
+    return parse_config(text, "spam.toml")
+
+
+@pytest.fixture(scope="module")
+def table(spark, tmp_path_factory):
+    path = str(tmp_path_factory.mktemp("table") / "comments")
+    generate_comments(spark, NUM_COMMENTS, num_partitions=2).write.parquet(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(storage, table, tmp_path_factory):
+    """One whole run: its directory and what run_pipeline returned. Tests change copies of it."""
+    directory = str(tmp_path_factory.mktemp("run") / "out put")
+    return directory, run_pipeline(Run(storage, edited(table__path=table), directory))
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    directory = str(tmp_path / "copy")
+    shutil.copytree(finished[0], directory)
+    return directory
+
+
+@pytest.fixture
+def other_lfs(tmp_path, monkeypatch):
+    (tmp_path / "modules").mkdir()
+    (tmp_path / "modules" / "other_lfs.py").write_text(OTHER_LFS)
+    monkeypatch.syspath_prepend(tmp_path / "modules")
+    return "other_lfs"
+
+
+def stamps(directory):
+    """When each result was written last."""
+    return {name: os.stat(os.path.join(directory, name)).st_mtime_ns for name in RESULTS}
+
+
+@pytest.mark.slow
+def test_a_pipeline_leaves_every_result(storage, finished):
+    directory, metrics = finished
+    assert set(storage.list_names(directory)) >= {*RESULTS, RUN_FILE}
+    names = tuple(lf.name for lf in LFS)
+
+    def at(name):
+        return f"{directory}/{name}"
+
+    matrix = read_label_matrix(storage, at("label_matrix"))
+    counts = VoteCounts.from_bytes(storage.read_bytes(at("vote_counts.npz")))
+    model = LabelModel.load(at("label_model.json"))
+    assert matrix.lf_names == counts.lf_names == model.lf_names == names
+    assert matrix.lf_hashes == counts.lf_hashes == model.lf_hashes == tuple(lf.content_hash for lf in LFS)
+    assert matrix.df.count() == counts.num_data_points == NUM_COMMENTS
+    for name, kind in {"labels": LABELS_KIND, "predictions": PREDICTIONS_KIND}.items():
+        assert read_table(storage, at(name), kind)[0].count() == NUM_COMMENTS
+    assert 0 < read_manifest(storage, at("training_set")).num_data_points < NUM_COMMENTS
+    assert load_end_model(storage, at("end_model")) is not None
+    assert json.loads(storage.read_text(at("metrics.json"))) == metrics
+
+
+@pytest.mark.slow
+def test_the_metrics_name_the_stages_the_labeling_functions_and_the_accuracies(finished):
+    _, metrics = finished
+    assert (metrics["num_data_points"], metrics["num_lfs"]) == (NUM_COMMENTS, len(LFS))
+    assert set(metrics["seconds"]) == set(STAGES) - {"evaluate"}
+    for name in ("majority_vote_accuracy", "label_accuracy", "end_model_accuracy"):
+        assert 0.5 < metrics[name] <= 1
+    assert metrics["scores"]["all.labels"]["all"]["num_data_points"] == NUM_COMMENTS
+    tests = metrics["scores"]["test.end_model"]["all"]["num_data_points"]
+    assert 0 < tests < NUM_COMMENTS / 3
+    assert [row["name"] for row in metrics["lfs"]] == [lf.name for lf in LFS]
+
+
+@pytest.mark.slow
+def test_only_training_rows_with_a_vote_are_trained_on(spark, storage, table, finished):
+    directory, _ = finished
+    labels, _ = read_table(storage, f"{directory}/labels", LABELS_KIND)
+    covered = labels.where("num_votes > 0").join(
+        spark.read.parquet(table).where("split = 'train'"), on="id", how="left_semi"
+    )
+    manifest = read_manifest(storage, f"{directory}/training_set")
+    assert manifest.num_data_points == covered.count()
+
+
+@pytest.mark.slow
+def test_a_resumed_run_makes_only_what_is_missing(storage, table, finished, copied):
+    before = stamps(copied)
+    os.remove(f"{copied}/metrics.json")
+    metrics = run_pipeline(Run(storage, edited(table__path=table), copied), resume=True)
+    after = stamps(copied)
+    assert {n for n in RESULTS if after[n] != before[n]} == {"metrics.json"}
+    assert {**metrics, "seconds": {}} == {**finished[1], "seconds": {}}
+
+
+@pytest.mark.slow
+def test_a_run_with_another_configuration_is_not_resumed(storage, table, copied, other_lfs):
+    epochs = edited(table__path=table, end_model__num_epochs=4)
+    message = f"the config changed since the run in {copied}: its results cannot be continued. Start again"
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        run_pipeline(Run(storage, epochs, copied), resume=True)
+    lfs = edited(table__path=table, labeling__module=other_lfs, labeling__lfs="FEWER")
+    with pytest.raises(ConfigError, match="the config and lfs changed since the run"):
+        run_pipeline(Run(storage, lfs, copied), resume=True)
+
+
+@pytest.mark.slow
+def test_a_run_whose_labeling_functions_changed_their_code_is_not_resumed(storage, table, copied):
+    made_from = json.loads(storage.read_text(f"{copied}/{RUN_FILE}"))
+    made_from["lfs"][LFS[0].name] = "0" * 16
+    storage.write_text(f"{copied}/{RUN_FILE}", json.dumps(made_from))
+    with pytest.raises(ConfigError, match="the lfs changed since the run in"):
+        run_pipeline(Run(storage, edited(table__path=table), copied), resume=True)
+
+
+def test_a_run_that_never_began_is_not_resumed(storage, table, tmp_path):
+    with pytest.raises(MissingResultError, match="nothing holds no run to resume: run.json is not there"):
+        run_pipeline(Run(storage, edited(table__path=table), f"{tmp_path}/nothing"), resume=True)
+
+
+@pytest.mark.slow
+def test_a_directory_with_results_is_refused_and_stays_as_it_is(storage, table, copied):
+    before = stamps(copied)
+    with pytest.raises(OutputExistsError, match=r"copy is there already \(it holds .*pass --overwrite"):
+        run_pipeline(Run(storage, edited(table__path=table), copied))
+    assert stamps(copied) == before
+
+
+@pytest.mark.slow
+def test_an_overwriting_run_that_fails_leaves_the_older_results(
+    storage, table, copied, other_lfs, tmp_path, caplog
+):
+    before = stamps(copied)
+    config = edited(table__path=table, labeling__module=other_lfs, labeling__lfs="BROKEN")
+    with pytest.raises(
+        LabelingFunctionError, match=r"'broken' raised KeyError: 'author' for the row \{'id': 'c0"
+    ):
+        run_pipeline(Run(storage, config, copied, overwrite=True))
+    assert stamps(copied) == before
+    assert sorted(os.listdir(tmp_path)) == ["copy", "modules"]
+    assert "the older results are as they were" in caplog.text
+    assert "--resume" not in caplog.text
+
+
+def test_a_new_run_that_fails_can_be_resumed_but_leaves_no_result(
+    storage, table, other_lfs, tmp_path, caplog
+):
+    config = edited(table__path=table, labeling__module=other_lfs, labeling__lfs="BROKEN")
+    directory = f"{tmp_path}/new"
+    with pytest.raises(LabelingFunctionError, match="'broken' raised KeyError"):
+        run_pipeline(Run(storage, config, directory))
+    assert storage.list_names(directory)[-1] == RUN_FILE
+    assert not set(storage.list_names(directory)) & set(RESULTS)
+    assert "stage apply-lfs failed" in caplog.text
+    assert "pass --resume" in caplog.text
+
+
+@pytest.mark.slow
+def test_results_of_other_labeling_functions_are_refused_by_every_later_stage(
+    storage, table, copied, other_lfs
+):
+    config = edited(table__path=table, labeling__module=other_lfs, labeling__lfs="FEWER")
+    run = Run(storage, config, copied, overwrite=True)
+    run_stage(run, "apply-lfs")
+    counts = r"vote_counts.npz was made from an earlier label_matrix: run `count-votes --overwrite`"
+    for name in ("fit-label-model", "evaluate"):
+        with pytest.raises(MissingResultError, match=counts):
+            run_stage(run, name)
+    with pytest.raises(
+        ValueError, match="the label matrix holds votes of .* and the label model was fitted on"
+    ):
+        run_stage(run, "label")
+    run_stage(run, "count-votes")
+    run_stage(run, "fit-label-model")
+    labels = "labels was made from an earlier label_model.json: run `label --overwrite`"
+    with pytest.raises(MissingResultError, match=labels):
+        run_stage(run, "write-shards")
+    run_stage(run, "label")
+    run_stage(run, "write-shards")
+    assert read_label_matrix(storage, f"{copied}/label_matrix").lf_names == tuple(lf.name for lf in LFS[:5])
+
+
+@pytest.mark.slow
+def test_a_stage_refuses_to_replace_its_result_unasked(storage, table, copied):
+    run = Run(storage, edited(table__path=table), copied)
+    before = stamps(copied)
+    for name in STAGES:
+        with pytest.raises(OutputExistsError, match=rf"copy/{STAGES[name][1]} is there already"):
+            run_stage(run, name)
+    assert stamps(copied) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("count-votes", "label_matrix holds no complete label matrix"),
+        ("fit-label-model", "vote_counts.npz is not there. Run the stage that writes it first"),
+        ("label", "label_model.json is not there"),
+        ("write-shards", "labels holds no complete label table"),
+        ("train-end-model", "training_set"),
+        ("predict", "end_model"),
+        ("evaluate", "label_matrix|vote_counts.npz"),
+    ],
+)
+def test_a_stage_without_its_input_names_it(storage, table, tmp_path, name, missing):
+    with pytest.raises(MissingResultError, match=missing):
+        run_stage(Run(storage, edited(table__path=table), str(tmp_path / "new")), name)
+
+
+def test_labeling_functions_do_not_see_the_gold_column(storage, table, other_lfs, tmp_path):
+    config = edited(table__path=table, labeling__module=other_lfs, labeling__lfs="PEEKING")
+    message = r"labeling function 'looks_at_gold' reads 'gold'. It has \['id', 'text'\]"
+    with pytest.raises(SchemaError, match=message):
+        run_stage(Run(storage, config, str(tmp_path / "new")), "apply-lfs")
+
+
+def test_a_table_that_is_not_there_is_named_or_generated(storage, tmp_path):
+    path = f"{tmp_path}/no table"
+    text = SPAM.replace('path = "output/comments"', f'path = "{path}"')
+    without = parse_config(re.sub(r"(?m)^generator.*$", "", text), "spam.toml")
+    with pytest.raises(
+        MissingResultError, match="table.path: .*/no table is not there. Correct the path, or"
+    ):
+        read_points(Run(storage, without, "out"))
+    config = edited(table__path=path, table__generator="tests_have_no_such_module:make")
+    with pytest.raises(ConfigError, match="'tests_have_no_such_module' cannot be imported"):
+        read_points(Run(storage, config, "out"))
+    config = edited(table__path=path, table__generator="math:pi")
+    with pytest.raises(
+        ConfigError, match="table.generator: math:pi is not a function: expected one that takes"
+    ):
+        read_points(Run(storage, config, "out"))
+    assert not os.path.exists(path)
+
+
+def test_a_generated_table_is_written_once(storage, tmp_path, monkeypatch):
+    calls = "CALLS = []\ndef make(spark):\n    CALLS.append(1)\n    return spark.range(3)\n"
+    (tmp_path / "few_points.py").write_text(calls)
+    monkeypatch.syspath_prepend(tmp_path)
+    text = SPAM.replace('gold = "gold"', "").replace('split = "split"', "")
+    text = text.replace("output/comments", f"{tmp_path}/t").replace(
+        "dp_spark.examples.comments:generate_comments", "few_points:make"
+    )
+    run = Run(storage, parse_config(text, "spam.toml"), "out")
+    assert read_points(run).count() == read_points(run).count() == 3
+    import few_points
+
+    assert few_points.CALLS == [1]
+
+
+def test_columns_that_the_configuration_names_must_be_there(storage, table):
+    config = edited(table__path=table, table__key=["id", "day"], table__gold="truth")
+    with pytest.raises(SchemaError) as caught:
+        read_points(Run(storage, config, "out"))
+    assert "table.key reads 'day'; table.gold or table.split reads 'truth'" in str(caught.value)
+    assert "It has ['id', 'split', 'text', 'gold']" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "message"),
+    [
+        (
+            "no_such_lfs",
+            "LFS",
+            "module 'no_such_lfs' cannot be imported.*ship it with `spark-submit --py-files`",
+        ),
+        ("other_lfs", "LSF", "module 'other_lfs' has no 'LSF'; it has: .*FEWER"),
+        ("other_lfs", "NUMBER", "labeling.lfs: other_lfs:NUMBER is a int: expected a list of functions with"),
+        ("other_lfs", "PLAIN", "labeling.lfs: other_lfs:PLAIN is a list: expected a list of functions with"),
+    ],
+)
+def test_a_list_of_labeling_functions_that_is_none_is_refused(other_lfs, module, name, message):
+    with pytest.raises(ConfigError, match=message):
+        load_lfs(edited(labeling__module=module, labeling__lfs=name))
+
+
+def test_labeling_functions_with_one_name_are_refused_before_anything_is_written(
+    storage, table, other_lfs, tmp_path
+):
+    config = edited(table__path=table, labeling__module=other_lfs, labeling__lfs="TWICE")
+    with pytest.raises(ValueError, match=rf"share the names \['{LFS[0].name}'\]"):
+        run_stage(Run(storage, config, f"{tmp_path}/new"), "apply-lfs")
+    assert not os.path.exists(f"{tmp_path}/new")
