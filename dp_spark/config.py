@@ -86,6 +86,7 @@ class EndModelConfig(_Strict):
     num_workers: int = TrainingSettings.num_workers
     max_attempts: int = TrainingSettings.max_attempts
     max_tokens: int = TrainingSettings.max_tokens
+    min_token_texts: int = TrainingSettings.min_token_texts
     ngrams: int = TrainingSettings.ngrams
     timeout_seconds: float = TrainingSettings.timeout_seconds
 

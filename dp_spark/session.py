@@ -40,7 +40,7 @@ DEFAULTS = {
 LOCAL_DEFAULTS = {
     "spark.sql.shuffle.partitions": "8",
     "spark.ui.enabled": "false",
-    # Else every failed task prints a Java trace, again and again, above the one sentence that says what failed.
+    # Else every failed task prints a Java trace above the one sentence that says what failed.
     "spark.log.level": "FATAL",
 }
 

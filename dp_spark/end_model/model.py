@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from dp_spark.end_model.settings import LINEAR, InputSpec, TrainingSettings
+from dp_spark.end_model.tokens import separate_words
 from dp_spark.errors import ConfigError
 from dp_spark.references import resolve_reference
 
@@ -102,7 +103,11 @@ def _entry(inputs: InputSpec) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         return entry, entry
     entry = keras.Input(shape=(1,), dtype="string", name="text")
     tokens = keras.layers.TextVectorization(
-        output_mode="multi_hot", vocabulary=list(inputs.vocabulary), ngrams=inputs.ngrams, name="tokens"
+        standardize=separate_words,
+        output_mode="multi_hot",
+        vocabulary=list(inputs.vocabulary),
+        ngrams=inputs.ngrams,
+        name="tokens",
     )
     return entry, tokens(entry)
 

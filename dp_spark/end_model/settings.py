@@ -12,6 +12,8 @@ MLP = "mlp"
 _BUILT_IN = (LINEAR, MLP)
 _OPTIMIZERS = ("adam", "sgd")
 _MAX_NGRAMS = 2
+
+WORD_SEPARATORS = r"[^\p{L}\p{N}]+"  # between the words of a text; the same in TensorFlow's RE2 and in Java
 _MODELS = "'linear', 'mlp', or 'package.module:function' of a function that builds a model"
 
 
@@ -26,7 +28,8 @@ class InputSpec:
             "text": with (batch, 1) strings.
         num_features: d; 0 for text.
         vocabulary: for text, the most frequent tokens of the training set, most frequent first, as
-            `keras.layers.TextVectorization` takes them; empty for features.
+            `keras.layers.TextVectorization` takes them, with the standardization
+            `dp_spark.end_model.tokens.separate_words`; empty for features.
         ngrams: 1, or 2 if the vocabulary holds pairs of neighbouring tokens too.
     """
 
@@ -52,6 +55,8 @@ class TrainingSettings:
         num_workers: training processes, each one Spark task; at most `num_row_ranges`.
         max_attempts: how often training starts, if processes or machines fail.
         max_tokens: the size of a text model's vocabulary at most.
+        min_token_texts: a text model knows the tokens that at least so many training texts hold. A token
+            of one text cannot tell anything about another, but lets the model learn that one by heart.
         ngrams: 1, or 2 to let pairs of neighbouring tokens be tokens too.
         num_row_ranges: in how many ranges the rows are cut. Together with seed and batch size this fixes
             every global batch, whatever the number of workers.
@@ -74,6 +79,7 @@ class TrainingSettings:
     num_workers: int = 1
     max_attempts: int = 3
     max_tokens: int = 10_000
+    min_token_texts: int = 2
     ngrams: int = 1
     num_row_ranges: int = 16
     timeout_seconds: float = 300.0
@@ -81,7 +87,15 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden_units", tuple(self.hidden_units))
-        counts = ("num_epochs", "batch_size", "num_workers", "max_attempts", "max_tokens", "num_row_ranges")
+        counts = (
+            "num_epochs",
+            "batch_size",
+            "num_workers",
+            "max_attempts",
+            "max_tokens",
+            "min_token_texts",
+            "num_row_ranges",
+        )
         for name in counts:
             self._expect(name, getattr(self, name) >= 1, "at least 1")
         self._expect("model", self.model in _BUILT_IN or self.is_users_model, _MODELS)

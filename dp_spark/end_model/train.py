@@ -73,5 +73,7 @@ def train_end_model(
 def _inputs(spark: SparkSession, manifest: ShardManifest, settings: TrainingSettings) -> InputSpec:
     if manifest.kind == "features":
         return InputSpec("features", manifest.num_features)
-    vocabulary = count_vocabulary(spark, manifest, settings.max_tokens, settings.ngrams)
+    vocabulary = count_vocabulary(
+        spark, manifest, settings.max_tokens, settings.ngrams, settings.min_token_texts
+    )
     return InputSpec("text", vocabulary=vocabulary, ngrams=settings.ngrams)

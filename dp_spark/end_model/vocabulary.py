@@ -1,54 +1,48 @@
 """The vocabulary of a text model, counted by Spark over the training shards.
 
-Texts are cut exactly as `keras.layers.TextVectorization` cuts them in the model: ASCII letters lowered,
-ASCII punctuation removed, split at ASCII white space. (Its `tf.strings.lower` leaves other letters as
-they are, so Spark's `lower` would count tokens that the model never finds.)
+Texts are cut exactly as the model cuts them (`tokens.py`): in lower case, anything but letters and digits
+separates words.
 """
-
-import string
 
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
+from dp_spark.end_model.settings import WORD_SEPARATORS
 from dp_spark.errors import SchemaError
 from dp_spark.labels.manifest import SHARDS_FOLDER, TEXT_COLUMN, ShardManifest
 from dp_spark.storage import join_path
 
-_PUNCTUATION = r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']"""
-_WHITE_SPACE = r"[ \t\n\x0B\f\r]+"
-
 
 def count_vocabulary(
-    spark: SparkSession, manifest: ShardManifest, max_tokens: int, ngrams: int = 1
+    spark: SparkSession, manifest: ShardManifest, max_tokens: int, ngrams: int = 1, min_texts: int = 1
 ) -> tuple[str, ...]:
-    """The most frequent tokens of the training texts; tokens of one frequency in alphabetical order.
+    """The tokens that most training texts hold; tokens of equally many texts in alphabetical order.
 
     Args:
         spark: the session.
         manifest: a training set of texts.
         max_tokens: how many at most.
         ngrams: 1, or 2 to count pairs of neighbouring tokens too, joined by a space.
+        min_texts: leave out tokens that fewer texts hold.
 
     Raises:
-        SchemaError: if no text holds a token.
+        SchemaError: if no token is left.
     """
     texts = spark.read.parquet(join_path(manifest.path, SHARDS_FOLDER)).select(TEXT_COLUMN)
-    counted = (
-        texts.select(F.explode(tokens(F.col(TEXT_COLUMN), ngrams)).alias("token")).groupBy("token").count()
-    )
+    held = F.explode(F.array_distinct(tokens(F.col(TEXT_COLUMN), ngrams)))
+    counted = texts.select(held.alias("token")).groupBy("token").count().where(F.col("count") >= min_texts)
     rows = counted.orderBy(F.desc("count"), "token").limit(max_tokens).collect()  # at most max_tokens rows
     if not rows:
         raise SchemaError(
-            f"the {manifest.num_data_points} training texts of column {manifest.columns[0]!r} hold no token: "
-            "they are empty or only punctuation. Name another text column."
+            f"the {manifest.num_data_points} training texts of column {manifest.columns[0]!r} hold no token "
+            f"that occurs in at least {min_texts} of them. Name another text column, or lower min_token_texts."
         )
     return tuple(row["token"] for row in rows)
 
 
 def tokens(text: Column, ngrams: int = 1) -> Column:
-    """The tokens of a text as an array, as the model's TextVectorization finds them."""
-    lowered = F.translate(text, string.ascii_uppercase, string.ascii_lowercase)
-    words = F.split(F.regexp_replace(lowered, _PUNCTUATION, ""), _WHITE_SPACE)
+    """The tokens of a text as an array, as the model finds them."""
+    words = F.split(F.lower(text), WORD_SEPARATORS)
     single = F.filter(words, lambda word: word != "")
     if ngrams == 1:
         return single

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/tutorial_scale.py --n 100000 10000000 [--json]
 
-The driver is a process of its own (Python and its JVM); the two workers with one core each are others. Memory:
-the peak of the Python process, and of the JVM the heap still in use after a full collection at the end.
+The driver is a process of its own (Python and its JVM); the two workers with one core each are others.
+Memory: the peak of the Python process, and of the JVM the heap in use after a full collection at the end.
 Run by hand; takes about ten minutes at ten million rows on two cores.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
-from standalone import environment, standalone_cluster
+from standalone import environment, standalone_cluster  # noqa: E402
 
 STAGES = ("apply_lfs", "count_votes", "fit_label_model", "label", "evaluate_labels")
 
@@ -30,7 +30,9 @@ def measure(master_url: str, num_rows: int, output: str) -> dict[str, object]:
     from dp_spark.tutorial import Tutorial, run_tutorial
 
     settings = {"spark.master": master_url, "spark.driver.host": "127.0.0.1", "spark.ui.enabled": "false"}
-    spark = spark_session("scale", {**settings, "spark.executor.memory": "2g", "spark.sql.shuffle.partitions": "16"})
+    spark = spark_session(
+        "scale", {**settings, "spark.executor.memory": "2g", "spark.sql.shuffle.partitions": "16"}
+    )
     metrics = run_tutorial(Storage(spark), Tutorial(SyntheticTask(num_data_points=num_rows)), output)
     runtime = spark._jvm.java.lang.management.ManagementFactory.getMemoryMXBean()
     runtime.gc()
@@ -57,7 +59,15 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as place, standalone_cluster(Path(place), memory="2g") as url:
         for num_rows in options.n:
-            command = [sys.executable, __file__, "--n", str(num_rows), "--child", url, f"{place}/out_{num_rows}"]
+            command = [
+                sys.executable,
+                __file__,
+                "--n",
+                str(num_rows),
+                "--child",
+                url,
+                f"{place}/out_{num_rows}",
+            ]
             child = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True, check=True)
             show(json.loads(child.stdout.splitlines()[-1]), options.json)
 
@@ -66,9 +76,11 @@ def show(row: dict[str, object], as_json: bool) -> None:
     if as_json:
         print(json.dumps(row), flush=True)
         return
-    print(f"n={row['n']:,} m={row['m']} Spark {row['spark']}: driver Python {row['driver_python_peak_mib']:.0f} MiB, "
-          f"driver heap {row['driver_heap_live_mib']:.0f} MiB, labels {row['label_accuracy']:.4f}, "
-          f"end model {row['end_model_accuracy']:.4f}")
+    print(
+        f"n={row['n']:,} m={row['m']} Spark {row['spark']}: driver Python {row['driver_python_peak_mib']:.0f} MiB, "
+        f"driver heap {row['driver_heap_live_mib']:.0f} MiB, labels {row['label_accuracy']:.4f}, "
+        f"end model {row['end_model_accuracy']:.4f}"
+    )
     for name in STAGES:
         seconds = row["seconds"][name]
         print(f"  {name:18s} {seconds:8.1f} s {row['n'] / max(seconds, 1e-9):12,.0f} rows/s", flush=True)

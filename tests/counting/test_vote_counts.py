@@ -49,7 +49,9 @@ def test_counts_of_k_classes_have_one_row_per_class():
 
 def test_patterns_are_the_distinct_vote_vectors_with_their_frequency():
     counts = VoteCounts.from_votes(np.concatenate([VOTES, VOTES[:2]]))
-    found = {tuple(v.tolist()): int(c) for v, c in zip(counts.patterns.votes, counts.patterns.counts, strict=True)}
+    found = {
+        tuple(v.tolist()): int(c) for v, c in zip(counts.patterns.votes, counts.patterns.counts, strict=True)
+    }
     assert found == {(1, 1, 0): 2, (1, -1, 0): 2, (-1, -1, 0): 1, (0, 1, 1): 1, (0, 0, 0): 1}
     assert counts.patterns.sample_rate == 1.0
 

@@ -202,8 +202,12 @@ def test_a_text_model_takes_raw_text_after_saving_and_loading(
     assert scores[0] != scores[1]
 
 
-def test_the_vocabulary_is_cut_as_keras_cuts_texts(spark: SparkSession, make_manifest: MakeManifest) -> None:
+def test_the_vocabulary_is_cut_as_the_model_cuts_texts(
+    spark: SparkSession, make_manifest: MakeManifest
+) -> None:
     import keras
+
+    from dp_spark.end_model.tokens import separate_words
 
     texts = [
         "Don't STOP!! me,now", "ÉTÉ été  two\tspaces\u00a0nbsp\x0bvt", "", "...", "a-b c_d [x] {y} \\z ^~`|",
@@ -211,7 +215,9 @@ def test_the_vocabulary_is_cut_as_keras_cuts_texts(spark: SparkSession, make_man
     ]  # fmt: skip
     manifest = make_manifest((len(texts),), texts)
     for ngrams in (1, 2):
-        layer = keras.layers.TextVectorization(output_mode="multi_hot", ngrams=ngrams)
+        layer = keras.layers.TextVectorization(
+            standardize=separate_words, output_mode="multi_hot", ngrams=ngrams
+        )
         layer.adapt(np.array(texts))
         ours = count_vocabulary(spark, manifest, 1000, ngrams)
         assert sorted(ours) == sorted(layer.get_vocabulary()[1:])

@@ -11,7 +11,9 @@ from dp_spark.label_model.model import checked_balance, log_odds_weights, sigmoi
 def binary_model(accuracies=(0.9, 0.6), balance=(0.5, 0.5)):
     p = np.array(accuracies)
     names = tuple(f"lf_{i}" for i in range(len(p)))
-    return LabelModel("one_coin", names, (), 2, p, log_odds_weights(p, 2), np.array(balance), {"warnings": ["w"]})
+    return LabelModel(
+        "one_coin", names, (), 2, p, log_odds_weights(p, 2), np.array(balance), {"warnings": ["w"]}
+    )
 
 
 def test_probabilities_are_the_odds_of_the_votes():
@@ -108,7 +110,8 @@ def test_the_class_balance_is_uniform_unless_given():
 
 
 @pytest.mark.parametrize(
-    ("balance", "k"), [(0.0, 2), (1.0, 2), (1.5, 2), ([0.5, 0.6], 2), ([0.5, 0.5], 3), ([1.0, 0.0], 2), (0.5, 3)]
+    ("balance", "k"),
+    [(0.0, 2), (1.0, 2), (1.5, 2), ([0.5, 0.6], 2), ([0.5, 0.5], 3), ([1.0, 0.0], 2), (0.5, 3)],
 )
 def test_a_class_balance_that_is_none_is_refused(balance, k):
     with pytest.raises(ValueError, match=f"class_balance is .*: expected {k} probabilities"):

@@ -108,7 +108,11 @@ def test_the_class_balance_moves_labels_but_not_accuracies():
     [
         ([[1, 1], [1, -1], [-1, -1]], "'lf_0', 'lf_1'", "overlap only in pairs or chains"),
         ([[1], [-1], [1]], "'lf_0'", "share no data point with another"),
-        ([[1, -1, 0], [0, -1, 1], [0, 1, 1], [-1, 1, 0]], "'lf_0', 'lf_1', 'lf_2'", "overlap only in pairs or chains"),
+        (
+            [[1, -1, 0], [0, -1, 1], [0, 1, 1], [-1, 1, 0]],
+            "'lf_0', 'lf_1', 'lf_2'",
+            "overlap only in pairs or chains",
+        ),
         ([[0, 0], [0, 0]], "'lf_0', 'lf_1'", "never vote"),
         ([[1, 1, 1], [1, 0, 1], [0, 1, 1]], "'lf_0', 'lf_1', 'lf_2'", "share no data point"),
         ([[1, -1, 1]], "'lf_0', 'lf_1', 'lf_2'", "share no data point"),
@@ -143,7 +147,9 @@ def test_lfs_whose_votes_hardly_overlap_fall_back():
     votes[8:, 3] = 0
     model = fitted(votes)
     assert model.diagnostics["fallback_lfs"] == ["lf_3"]
-    assert "'lf_3' are not determined: they overlap too little with others for an estimate" in model.warnings[0]
+    assert (
+        "'lf_3' are not determined: they overlap too little with others for an estimate" in model.warnings[0]
+    )
     assert np.abs(model.accuracies[:3] - [0.9, 0.8, 0.7]).max() < 0.03
 
 

@@ -54,7 +54,9 @@ def test_k_class_labels_hold_one_probability_per_class(spark):
 
 
 def test_a_model_of_other_lfs_is_refused(matrix, model):
-    with pytest.raises(ValueError, match="the label matrix holds votes of .* and the label model was fitted on"):
+    with pytest.raises(
+        ValueError, match="the label matrix holds votes of .* and the label model was fitted on"
+    ):
         label(replace(matrix, lf_names=("a", *matrix.lf_names[1:])), model)
 
 

@@ -34,7 +34,11 @@ def test_log_loss_is_the_mean_in_nats(report):
 
 
 def test_covered_and_uncovered_rows_are_told_apart(report):
-    assert (report.all.num_data_points, report.covered.num_data_points, report.uncovered.num_data_points) == (5, 3, 2)
+    assert (report.all.num_data_points, report.covered.num_data_points, report.uncovered.num_data_points) == (
+        5,
+        3,
+        2,
+    )
     assert report.covered.accuracy == 2 / 3
     assert report.all.num_positive == 2
 
