@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from dp_spark.end_model.settings import LINEAR, InputSpec, TrainingSettings
-from dp_spark.end_model.tokens import separate_words
+from dp_spark.end_model.tokens import separate_tokens
 from dp_spark.errors import ConfigError
 from dp_spark.references import resolve_reference
 
@@ -103,7 +103,7 @@ def _entry(inputs: InputSpec) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         return entry, entry
     entry = keras.Input(shape=(1,), dtype="string", name="text")
     tokens = keras.layers.TextVectorization(
-        standardize=separate_words,
+        standardize=separate_tokens,
         output_mode="multi_hot",
         vocabulary=list(inputs.vocabulary),
         ngrams=inputs.ngrams,

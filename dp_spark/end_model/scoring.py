@@ -16,7 +16,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from dp_spark.end_model.artifact import MODEL_FILE
-from dp_spark.end_model.tokens import separate_words
+from dp_spark.end_model.tokens import separate_tokens
 from dp_spark.labels.manifest import InputKind
 from dp_spark.references import import_module
 
@@ -57,7 +57,7 @@ def _loaded(model_bytes: bytes, kind: InputKind, num_features: int) -> Scorer:
     with tempfile.TemporaryDirectory(prefix="dp_spark_") as directory:
         path = Path(directory) / MODEL_FILE
         path.write_bytes(model_bytes)
-        own = {"dp_spark>separate_words": separate_words}
+        own = {"dp_spark>separate_tokens": separate_tokens}
         model = keras.models.load_model(path, custom_objects=own, compile=False, safe_mode=True)
     signature = (
         tf.TensorSpec((None, 1), tf.string)

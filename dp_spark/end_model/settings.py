@@ -13,7 +13,10 @@ _BUILT_IN = (LINEAR, MLP)
 _OPTIMIZERS = ("adam", "sgd")
 _MAX_NGRAMS = 2
 
-WORD_SEPARATORS = r"[^\p{L}\p{N}]+"  # between the words of a text; the same in TensorFlow's RE2 and in Java
+# How a text is cut, the same in TensorFlow's RE2 and in Java: white space separates, letters and digits join,
+# any other character is a token of its own: "://" says more about a text than the one link it stands in.
+WHITE_SPACE = r"[\p{Z}\p{Cc}]+"
+OTHER_CHARACTER = r"([^\p{L}\p{M}\p{N} ])"
 _MODELS = "'linear', 'mlp', or 'package.module:function' of a function that builds a model"
 
 
@@ -29,7 +32,7 @@ class InputSpec:
         num_features: d; 0 for text.
         vocabulary: for text, the most frequent tokens of the training set, most frequent first, as
             `keras.layers.TextVectorization` takes them, with the standardization
-            `dp_spark.end_model.tokens.separate_words`; empty for features.
+            `dp_spark.end_model.tokens.separate_tokens`; empty for features.
         ngrams: 1, or 2 if the vocabulary holds pairs of neighbouring tokens too.
     """
 

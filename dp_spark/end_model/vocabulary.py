@@ -1,13 +1,12 @@
 """The vocabulary of a text model, counted by Spark over the training shards.
 
-Texts are cut exactly as the model cuts them (`tokens.py`): in lower case, anything but letters and digits
-separates words.
+Texts are cut exactly as the model cuts them (`tokens.py`).
 """
 
 from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
-from dp_spark.end_model.settings import WORD_SEPARATORS
+from dp_spark.end_model.settings import OTHER_CHARACTER, WHITE_SPACE
 from dp_spark.errors import SchemaError
 from dp_spark.labels.manifest import SHARDS_FOLDER, TEXT_COLUMN, ShardManifest
 from dp_spark.storage import join_path
@@ -35,14 +34,15 @@ def count_vocabulary(
     if not rows:
         raise SchemaError(
             f"the {manifest.num_data_points} training texts of column {manifest.columns[0]!r} hold no token "
-            f"that occurs in at least {min_texts} of them. Name another text column, or lower min_token_texts."
+            f"that is in at least {min_texts} of them. Name another text column, or lower min_token_texts."
         )
     return tuple(row["token"] for row in rows)
 
 
 def tokens(text: Column, ngrams: int = 1) -> Column:
     """The tokens of a text as an array, as the model finds them."""
-    words = F.split(F.lower(text), WORD_SEPARATORS)
+    spaced = F.regexp_replace(F.lower(text), WHITE_SPACE, " ")
+    words = F.split(F.regexp_replace(spaced, OTHER_CHARACTER, " $1 "), " +")
     single = F.filter(words, lambda word: word != "")
     if ngrams == 1:
         return single
