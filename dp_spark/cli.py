@@ -8,10 +8,12 @@ from pathlib import Path
 
 from dp_spark.config import PipelineConfig, parse_config
 from dp_spark.errors import ConfigError
+from dp_spark.pipeline import run_pipeline
 from dp_spark.report.metrics import pipeline_text
 from dp_spark.report.tutorial_text import tutorial_text
+from dp_spark.run import Run
 from dp_spark.session import run_job, spark_session
-from dp_spark.stages import STAGES, Run, run_pipeline, run_stage
+from dp_spark.stages import STAGES, run_stage
 from dp_spark.storage import Storage
 from dp_spark.synthetic import SyntheticTask
 from dp_spark.tutorial import TRAINING, Tutorial, run_tutorial

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from py4j.protocol import Py4JJavaError
 from pyspark import SparkConf, SparkContext
-from pyspark.errors import PySparkAttributeError
+from pyspark.errors import PySparkAttributeError, PySparkException
 from pyspark.sql import SparkSession
 
 from dp_spark.environment import java_problem
@@ -20,7 +21,9 @@ from dp_spark.errors import DpSparkError, EnvironmentProblem
 
 logger = logging.getLogger(__name__)
 
+EXIT_INTERNAL = 1
 EXIT_USAGE = 2
+_NUM_TRACE_LINES = 4  # of Spark's 7 to 22 kilobytes: the first say what happened
 
 DEFAULTS = {
     # An executor lost after a nondeterministic stage must fail the job, not silently lose rows. Off in 4.1.
@@ -81,8 +84,12 @@ def _submitted(settings: Mapping[str, str]) -> dict[str, str]:
     return {**dict(SparkConf().getAll()), **settings}
 
 
-def configure_logging(level: int = logging.INFO) -> None:
-    """Send dp_spark's log lines to stderr, one line each with time and module."""
+def configure_logging() -> None:
+    """Send dp_spark's log lines to stderr, one line each with time and module.
+
+    The environment variable DP_SPARK_LOG_LEVEL (DEBUG, INFO, WARNING) sets the level; INFO if it is not set.
+    """
+    level = os.environ.get("DP_SPARK_LOG_LEVEL", "INFO").upper()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("dp_spark").setLevel(level)
 
@@ -122,6 +129,11 @@ def run_job(main: Callable[[], None]) -> None:
         sys.stderr.write(f"ValueError: {problem}\n")
         logger.debug("trace", exc_info=True)
         sys.exit(EXIT_USAGE)
+    except (PySparkException, Py4JJavaError) as problem:
+        first = " ".join(str(problem).split("\n")[:_NUM_TRACE_LINES]).strip()
+        sys.stderr.write(f"Spark failed: {first}\n(the whole trace: set DP_SPARK_LOG_LEVEL=DEBUG)\n")
+        logger.debug("trace", exc_info=True)
+        sys.exit(EXIT_INTERNAL)
 
 
 def _describe(spark: SparkSession, description: str | None) -> None:

@@ -120,6 +120,21 @@ def refuse_missing_columns(df: DataFrame, wanted: dict[str, Sequence[str]], tabl
         )
 
 
+def refuse_reserved_keys(key: Sequence[str], reserved: Sequence[str]) -> None:
+    """Refuse key columns that are called like a column which dp_spark adds beside them.
+
+    Raises:
+        SchemaError: naming them.
+    """
+    taken = sorted(set(key) & set(reserved))
+    if taken:
+        raise SchemaError(
+            f"the key columns {taken} have the names of columns that are added beside "
+            f"them: {list(reserved)}. "
+            "Rename them in the table."
+        )
+
+
 def refuse_duplicate_keys(df: DataFrame, key: Sequence[str]) -> None:
     """Refuse a table in which a key is null or occurs twice.
 

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from dp_spark.counting.count import count_votes
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.end_model.artifact import save_end_model
-from dp_spark.end_model.predict import predict
+from dp_spark.end_model.predict import PREDICTIONS_KIND, predict
 from dp_spark.end_model.preflight import check_cluster
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.end_model.train import train_end_model
@@ -24,7 +24,7 @@ from dp_spark.label_model.majority_vote import DEFAULT_ACCURACY
 from dp_spark.label_model.model import LabelModel, Vector, log_odds_weights
 from dp_spark.labeling.apply import apply_lfs
 from dp_spark.labeling.matrix import LabelMatrix, write_label_matrix
-from dp_spark.labels.label import PROB_LABEL, label
+from dp_spark.labels.label import LABELS_KIND, PROB_LABEL, label
 from dp_spark.labels.shards import write_shards
 from dp_spark.report.evaluate import evaluate
 from dp_spark.session import stage
@@ -35,7 +35,6 @@ from dp_spark.tables import read_table, write_table
 KEY = ("id",)
 TRAIN_SHARE = 0.8  # the first 80% of the rows train, the others test: rows are independent
 TRAINING = TrainingSettings(num_epochs=20, batch_size=512, learning_rate=0.01, l2=0.0, num_workers=2)
-LABELS_KIND = "label table"
 
 
 @dataclass(frozen=True)
@@ -191,9 +190,15 @@ def _end_model_accuracy(
         save_end_model(storage, join_path(place, "end_model"), model)
     with stage(spark, f"predict ({name})", seconds):
         path = join_path(place, "predictions")
-        kind = "table of predictions"
-        write_table(predict(test_points, model, key=KEY), path, storage, kind=kind, description={}, key=KEY)
-        predictions, _ = read_table(storage, path, kind)
+        write_table(
+            predict(test_points, model, key=KEY),
+            path,
+            storage,
+            kind=PREDICTIONS_KIND,
+            description={},
+            key=KEY,
+        )
+        predictions, _ = read_table(storage, path, PREDICTIONS_KIND)
         return evaluate(predictions, test_gold, key=KEY).all.accuracy
 
 

@@ -9,6 +9,7 @@ import pytest
 from dp_spark.config import parse_config
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.end_model.artifact import load_end_model
+from dp_spark.end_model.predict import PREDICTIONS_KIND
 from dp_spark.errors import (
     ConfigError,
     LabelingFunctionError,
@@ -20,18 +21,11 @@ from dp_spark.examples.comments import generate_comments
 from dp_spark.examples.spam import LFS
 from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.matrix import read_label_matrix
+from dp_spark.labels.label import LABELS_KIND
 from dp_spark.labels.shards import read_manifest
-from dp_spark.stages import (
-    LABELS_KIND,
-    PREDICTIONS_KIND,
-    RUN_FILE,
-    STAGES,
-    Run,
-    load_lfs,
-    read_points,
-    run_pipeline,
-    run_stage,
-)
+from dp_spark.pipeline import RUN_FILE, run_pipeline
+from dp_spark.run import Run, load_lfs, read_points
+from dp_spark.stages import STAGES, run_stage
 from dp_spark.tables import read_table
 
 SPAM = (Path(__file__).parents[1] / "conf" / "spam.toml").read_text()

@@ -1,7 +1,7 @@
 """What each Spark task of a training run does: meet the others, start a training process, report.
 
 A task does not raise when its process fails; it returns how. So the driver sees every failure, and can
-tell the cause from what followed from it.  (TRAINING.md, sections 1 and 8.)
+tell the cause from what followed from it.  (docs/training.md)
 """
 
 import importlib.metadata

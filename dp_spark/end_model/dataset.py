@@ -1,7 +1,7 @@
 """A feed's batches as a `tf.data.Dataset`, prepared while the model trains.
 
 The generator yields whole batches: row by row it would be two hundred times slower.
-(TRAINING.md, section 4.)
+(docs/training.md)
 """
 
 import tensorflow as tf

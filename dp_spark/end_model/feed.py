@@ -4,7 +4,7 @@ The rows are cut in R row ranges. Every global batch takes b rows of each range,
 of its own, f(seed, epoch, range): its pieces permuted, then the rows of each piece. A piece is a fixed
 number of consecutive rows, about a row group's worth. Process r of N owns the ranges r, r + N, ...: the
 global batches are the same for every N and however the rows lie in files, and no process trains on
-another's rows.  (TRAINING.md, sections 4 and 9.)
+another's rows.  (docs/training.md)
 
 Every process takes the same number of steps with batches of one fixed shape. Where a range has no more
 rows, rows of weight 0 stand in; their features are 0, their text is empty.

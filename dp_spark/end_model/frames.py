@@ -3,7 +3,7 @@
 Both ends prove that they know the run's secret (HMAC-SHA256 over fresh nonces); every message then
 carries a keyed BLAKE2b code over its direction, its number and its content, with a key of this one
 connection. A stranger can neither join, alter, repeat nor drop a message unnoticed. Messages are NOT
-encrypted: who sees the network sees gradients. Nothing is unpickled.  (TRAINING.md, section 6.)
+encrypted: who sees the network sees gradients. Nothing is unpickled.  (docs/training.md)
 """
 
 import hashlib

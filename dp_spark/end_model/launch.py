@@ -2,7 +2,7 @@
 
 Spark itself does not retry a barrier stage whose result is collected; the loop here does, and the
 processes go on from their last checkpoint. Errors that would come again are not retried.
-(TRAINING.md, section 3.)
+(docs/training.md)
 """
 
 import json

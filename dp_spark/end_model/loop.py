@@ -2,7 +2,7 @@
 
 Every step sums one flat vector over the processes, [gradients..., loss sum, weight sum], and divides by
 the weight sum: exact whatever the padding, and one round trip. A whole epoch runs inside one
-`tf.function`.  (TRAINING.md, sections 5 and 8.)
+`tf.function`.  (docs/training.md)
 
 State that is not trained but is a number, such as the averages of BatchNormalization, is averaged over
 the processes at the end of every epoch. Such layers, and dropout, see each process's rows alone, so that

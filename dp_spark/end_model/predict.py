@@ -1,6 +1,6 @@
 """Applies an end model to a table of any size, where the rows are.
 
-The shape is measured in TRAINING.md, section 7.
+docs/training.md has the measurements.
 """
 
 import os
@@ -21,14 +21,14 @@ from dp_spark.labels.inputs import input_column
 from dp_spark.labels.manifest import LABEL_COLUMN, InputKind
 from dp_spark.labels.shard_rows import INPUT, row_key
 from dp_spark.references import resolve_reference
-from dp_spark.tables import quoted, refuse_missing_columns
+from dp_spark.tables import BatchPass, map_batches, quoted, refuse_missing_columns, refuse_reserved_keys
 from dp_spark.worker_errors import marked
 
+PREDICTIONS_KIND = "table of predictions"  # what its description calls a written one
 SCORER = "dp_spark.end_model.scoring:scorer"
 
 Scorer = Callable[[npt.NDArray[np.generic]], npt.NDArray[np.float32]]
 MakeScorer = Callable[[bytes, InputKind, int, str], Scorer]
-BatchPass = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 def predict(df: DataFrame, end_model: EndModel, *, key: Sequence[str]) -> DataFrame:
@@ -46,10 +46,11 @@ def predict(df: DataFrame, end_model: EndModel, *, key: Sequence[str]) -> DataFr
             Spark's exception; `translated_errors` brings it out).
     """
     refuse_missing_columns(df, {"the key": key}, "the table")
+    refuse_reserved_keys(key, (LABEL_COLUMN,))
     inputs = input_column(df, end_model.kind, end_model.columns)
     rows = df.select(*map(quoted, key), inputs.alias(INPUT))
     schema = StructType([*[rows.schema[name] for name in key], StructField(LABEL_COLUMN, DoubleType())])
-    return rows.mapInArrow(_score_batches(end_model, tuple(key)), schema)
+    return map_batches(rows, _score_batches(end_model, tuple(key)), schema)
 
 
 def _score_batches(end_model: EndModel, key: tuple[str, ...]) -> BatchPass:

@@ -1,7 +1,7 @@
 """An end model as a function from inputs to logits, inside a Spark Python worker or any process.
 
 The model is called through one `tf.function` with a free batch dimension, traced once: `model.predict`
-would be five times slower.  (TRAINING.md, section 7.)
+would be five times slower.  (docs/training.md)
 """
 
 import contextlib

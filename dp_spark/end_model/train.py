@@ -1,6 +1,6 @@
 """Shards to end model: the driver's part, which loads no TensorFlow.
 
-The end model is the tutorial's step 3; how it is trained is in TRAINING.md, section 9.
+The end model is the tutorial's step 3; docs/training.md says how it is trained.
 """
 
 import logging

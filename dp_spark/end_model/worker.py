@@ -3,7 +3,7 @@
 A fresh process for every attempt, since TensorFlow cannot be set up twice in Spark's reused Python
 workers. It joins the other processes before it loads TensorFlow, so that they notice at once if it ends.
 It leaves the model, or a description of its failure, in its output directory; standard output carries
-one line per epoch.  (TRAINING.md, sections 1 and 8.)
+one line per epoch.  (docs/training.md)
 """
 
 import ctypes

@@ -1,6 +1,6 @@
 """The tutorial's label model: one accuracy per LF, the same for every class.  (Step 2; Ratner et al. 2016.)
 
-q is fitted to Z ≈ q qᵀ, weighted by how often a pair overlaps (DESIGN.md has the measurement). Where the
+q is fitted to Z ≈ q qᵀ, weighted by how often a pair overlaps (docs/method.md has the measurement). Where the
 votes do not determine an accuracy, the LF is named and counts as in a majority vote instead:
 
 - it votes together with too few others: its component of the overlap graph has no odd cycle;

@@ -12,12 +12,12 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql.types import BinaryType, StructType
 
-from dp_spark.errors import IllegalVoteError, LabelingFunctionError, SchemaError
+from dp_spark.errors import IllegalVoteError, LabelingFunctionError
 from dp_spark.labeling.data_point import data_points
 from dp_spark.labeling.functions import LabelingFunction
 from dp_spark.labeling.matrix import VOTES_COLUMN, LabelMatrix, pack_votes
 from dp_spark.labeling.votes import Votes, as_votes, classes_of, first_illegal
-from dp_spark.tables import BatchPass, map_batches, quoted, refuse_missing_columns
+from dp_spark.tables import BatchPass, map_batches, quoted, refuse_missing_columns, refuse_reserved_keys
 from dp_spark.worker_errors import marked
 
 
@@ -149,8 +149,7 @@ def _check_lfs(lfs: Sequence[LabelingFunction]) -> None:
 def _check_columns(df: DataFrame, lfs: Sequence[LabelingFunction], key: Sequence[str]) -> None:
     if not key or len(set(key)) != len(key):
         raise ValueError(f"key is {list(key)}: expected the names of one or more different columns.")
-    if VOTES_COLUMN in key:
-        raise SchemaError(f"the key column {VOTES_COLUMN!r} has the name of the column for votes. Rename it.")
+    refuse_reserved_keys(key, (VOTES_COLUMN, *(lf.name for lf in lfs)))
     wanted: dict[str, Sequence[str]] = {"the key": key}
     wanted.update({f"labeling function {lf.name!r}": lf.columns for lf in lfs if lf.columns is not None})
     refuse_missing_columns(df, wanted, "the table")

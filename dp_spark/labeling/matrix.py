@@ -1,7 +1,7 @@
 """The label matrix L as a Spark table, and the only place that knows how its votes are stored.
 
 The m votes of a data point are m int8 bytes in one binary column: read and counted two to three times
-faster than m columns or an array (DESIGN.md has the figures). `columns()` is the view for SQL users.
+faster than m columns or an array (docs/method.md). `columns()` is the view for SQL users.
 """
 
 from collections.abc import Sequence

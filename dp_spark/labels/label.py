@@ -9,10 +9,12 @@ from pyspark.sql.types import ArrayType, DataType, DoubleType, IntegerType, Stru
 
 from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.matrix import LabelMatrix, unpack_votes
-from dp_spark.tables import BatchPass
+from dp_spark.labels.manifest import LABEL_COLUMN
+from dp_spark.tables import BatchPass, map_batches, refuse_reserved_keys
 
-PROB_LABEL = "prob_label"
+PROB_LABEL = LABEL_COLUMN
 NUM_VOTES = "num_votes"
+LABELS_KIND = "label table"  # what its description calls a written one
 
 
 def label(label_matrix: LabelMatrix, label_model: LabelModel) -> DataFrame:
@@ -30,13 +32,15 @@ def label(label_matrix: LabelMatrix, label_model: LabelModel) -> DataFrame:
         classes array<double> in the order of `label_model.classes`; `num_votes`, int.
 
     Raises:
+        SchemaError: if a key column has the name of a column for labels.
         ValueError: if matrix and model are not of the same LFs, versions of them, and classes.
     """
     _check_same_lfs(label_matrix, label_model)
+    refuse_reserved_keys(label_matrix.key, (PROB_LABEL, NUM_VOTES))
     df, prob_type = label_matrix.df, _prob_type(label_model.num_classes)
     schema = StructType([df.schema[name] for name in label_matrix.key])
     schema = schema.add(PROB_LABEL, prob_type, nullable=False).add(NUM_VOTES, IntegerType(), nullable=False)
-    return df.mapInArrow(_labeler(label_model, len(label_matrix.key)), schema)
+    return map_batches(df, _labeler(label_model, len(label_matrix.key)), schema)
 
 
 def _prob_type(num_classes: int) -> DataType:

@@ -2,7 +2,7 @@
 
 A shard is one Parquet file; the shards in the order of their names hold the rows in one total order.
 Training cuts that order in *row ranges* of equal size whatever the files' sizes, so that no worker runs
-out of rows before another.  (TRAINING.md, section 4: uneven shards hang a collective.)
+out of rows before another.  (docs/training.md)
 """
 
 import hashlib

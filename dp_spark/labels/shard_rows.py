@@ -1,6 +1,6 @@
 """The rows of a shard, checked batch by batch where they are: in Spark's Python workers."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +10,11 @@ import pyarrow.compute as pc
 from dp_spark.errors import DpSparkError, SchemaError
 from dp_spark.labels.features import feature_matrix, pack_features, text_array
 from dp_spark.labels.manifest import FEATURES_COLUMN, LABEL_COLUMN, TEXT_COLUMN, InputKind
+from dp_spark.tables import BatchPass
 from dp_spark.worker_errors import marked
 
 INPUT = "__input"  # the model's input and the label before they are checked, beside the key columns
 LABEL = "__label"
-
-BatchPass = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 @dataclass(frozen=True)

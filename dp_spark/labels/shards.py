@@ -2,7 +2,7 @@
 
 Rows lie in the total order of a hash of their key and the seed: shuffled once, the same way whatever
 the partitioning, and never by `rand()`, whose values change when a lost task runs again.
-(TRAINING.md, section 9, "Data".)
+(docs/training.md)
 """
 
 import logging
@@ -14,6 +14,7 @@ from pyspark.sql.types import ArrayType, BinaryType, FloatType, StructField, Str
 
 from dp_spark.errors import MissingResultError, OutputExistsError, SchemaError
 from dp_spark.labels.inputs import input_column, num_features_of
+from dp_spark.labels.label import NUM_VOTES
 from dp_spark.labels.manifest import (
     LABEL_COLUMN,
     MANIFEST_FILE,
@@ -24,12 +25,11 @@ from dp_spark.labels.manifest import (
 )
 from dp_spark.labels.shard_rows import INPUT, LABEL, RowCheck
 from dp_spark.storage import Storage, join_path
-from dp_spark.tables import quoted, refuse_missing_columns
+from dp_spark.tables import map_batches, quoted, refuse_missing_columns
 from dp_spark.worker_errors import translated_errors
 
 logger = logging.getLogger(__name__)
 
-NUM_VOTES_COLUMN = "num_votes"
 ROW_GROUP_BYTES = 16 << 20  # smaller than Spark's 128 MB: finer shuffling, less memory per reader
 
 
@@ -76,9 +76,9 @@ def write_shards(
     check = RowCheck(kind, num_features, columns, label_column, tuple(key))
     joined = _joined(data_points, labels, check)
     num_uncovered = 0
-    if drop_uncovered and NUM_VOTES_COLUMN in labels.columns:
-        num_uncovered = joined.where(F.col(NUM_VOTES_COLUMN) == 0).count()
-        joined = joined.where(F.col(NUM_VOTES_COLUMN) != 0)
+    if drop_uncovered and NUM_VOTES in labels.columns:
+        num_uncovered = joined.where(F.col(NUM_VOTES) == 0).count()
+        joined = joined.where(F.col(NUM_VOTES) != 0)
     files = _write_files(storage, path, _checked(_ordered(joined, key, num_shards, seed), check))
     if not files:
         storage.delete(join_path(path, SHARDS_FOLDER))
@@ -138,7 +138,7 @@ def _joined(data_points: DataFrame, labels: DataFrame, check: RowCheck) -> DataF
             "classes are not supported yet. Train on a column with P(y=+1) of one class against the rest."
         )
     keys = [quoted(name) for name in key]
-    votes = [quoted(NUM_VOTES_COLUMN)] if NUM_VOTES_COLUMN in labels.columns else []
+    votes = [quoted(NUM_VOTES)] if NUM_VOTES in labels.columns else []
     inputs = data_points.select(*keys, input_column(data_points, check.kind, check.columns).alias(INPUT))
     wanted = labels.select(*keys, quoted(label_column).cast("double").alias(LABEL), *votes)
     return inputs.join(wanted, on=list(key), how="inner")
@@ -161,7 +161,7 @@ def _checked(rows: DataFrame, check: RowCheck) -> DataFrame:
     fields = [rows.schema[name] for name in check.key]
     input_type = BinaryType() if check.kind == "features" else rows.schema[INPUT].dataType
     fields += [StructField(check.input_name, input_type), StructField(LABEL_COLUMN, FloatType())]
-    return rows.mapInArrow(check.batch_pass(), StructType(fields))
+    return map_batches(rows, check.batch_pass(), StructType(fields))
 
 
 def _write_files(storage: Storage, path: str, rows: DataFrame) -> tuple[ShardFile, ...]:

@@ -76,11 +76,12 @@ def show(row: dict[str, object], as_json: bool) -> None:
     if as_json:
         print(json.dumps(row), flush=True)
         return
+    print(f"n={row['n']:,} m={row['m']} Spark {row['spark']}")
     print(
-        f"n={row['n']:,} m={row['m']} Spark {row['spark']}: driver Python {row['driver_python_peak_mib']:.0f} MiB, "
-        f"driver heap {row['driver_heap_live_mib']:.0f} MiB, labels {row['label_accuracy']:.4f}, "
-        f"end model {row['end_model_accuracy']:.4f}"
+        f"  driver: Python {row['driver_python_peak_mib']:.0f} MiB, heap "
+        f"{row['driver_heap_live_mib']:.0f} MiB"
     )
+    print(f"  accuracy: labels {row['label_accuracy']:.4f}, end model {row['end_model_accuracy']:.4f}")
     for name in STAGES:
         seconds = row["seconds"][name]
         print(f"  {name:18s} {seconds:8.1f} s {row['n'] / max(seconds, 1e-9):12,.0f} rows/s", flush=True)

@@ -215,7 +215,7 @@ def test_a_key_without_columns_or_with_one_twice_is_refused(comments, key):
 
 
 def test_a_key_column_called_votes_is_refused(comments):
-    with pytest.raises(SchemaError, match="'votes' has the name of the column for votes. Rename it"):
+    with pytest.raises(SchemaError, match=r"key columns \['votes'\] have the names of columns"):
         apply_lfs(comments.withColumnRenamed("id", "votes"), make_lfs(), key=["votes"])
 
 

@@ -1,0 +1,169 @@
+"""A run: one configuration at work in one directory, and the results that its stages read from there.
+
+A result that was made from an earlier version of another one is refused.
+"""
+
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from dp_spark.config import PipelineConfig
+from dp_spark.counting.vote_counts import VoteCounts
+from dp_spark.end_model.artifact import EndModel, load_end_model
+from dp_spark.end_model.predict import PREDICTIONS_KIND
+from dp_spark.errors import ConfigError, MissingResultError
+from dp_spark.label_model.model import LabelModel
+from dp_spark.labeling.functions import LabelingFunction
+from dp_spark.labeling.matrix import LabelMatrix, read_label_matrix
+from dp_spark.labels.label import LABELS_KIND
+from dp_spark.labels.manifest import ShardManifest
+from dp_spark.labels.shards import read_manifest
+from dp_spark.references import import_module, resolve_reference
+from dp_spark.storage import Storage, join_path
+from dp_spark.tables import quoted, read_table, refuse_missing_columns, write_table
+
+_HASH_BUCKETS = 1_000_000  # resolution of `test_share`
+
+
+@dataclass(frozen=True)
+class Run:
+    """One configuration at work in one directory.
+
+    Attributes:
+        storage: the file systems, and the session.
+        config: the configuration.
+        directory: where results go; usually `config.output`.
+        overwrite: whether a stage may replace its own earlier result.
+    """
+
+    storage: Storage
+    config: PipelineConfig
+    directory: str
+    overwrite: bool = False
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session."""
+        return self.storage.spark
+
+    def path(self, name: str) -> str:
+        """Where a result lies."""
+        return join_path(self.directory, name)
+
+
+def load_lfs(config: PipelineConfig) -> list[LabelingFunction]:
+    """The labeling functions that [labeling] names.
+
+    Raises:
+        ConfigError: if the module or the list is not there, or it is no list of labeling functions.
+    """
+    import_module(config.labeling.module)
+    reference = f"{config.labeling.module}:{config.labeling.lfs}"
+    lfs = resolve_reference(reference)
+    if not isinstance(lfs, (list, tuple)) or not all(isinstance(lf, LabelingFunction) for lf in lfs):
+        raise ConfigError(
+            f"labeling.lfs: {reference} is a {type(lfs).__name__}: expected a list of functions with "
+            "@labeling_function above their definitions."
+        )
+    return list(lfs)
+
+
+def read_points(run: Run) -> DataFrame:
+    """The data points; made by the generator if the table is not there and the configuration names one.
+
+    Raises:
+        MissingResultError: if the table is not there.
+        SchemaError: if it lacks a column that the configuration names.
+    """
+    table = run.config.table
+    if not run.storage.exists(table.path):
+        if table.generator is None:
+            raise MissingResultError(
+                f"table.path: {table.path} is not there. Correct the path, or write the table first."
+            )
+        make = resolve_reference(table.generator)
+        if not callable(make):
+            raise ConfigError(
+                f"table.generator: {table.generator} is not a function: expected one that takes a session."
+            )
+        write_table(make(run.spark), table.path, run.storage, kind="table", description={}, key=table.key)
+    points = run.spark.read.parquet(table.path)
+    extra = [name for name in (table.gold, table.split) if name]
+    refuse_missing_columns(points, {"table.key": table.key, "table.gold or table.split": extra}, table.path)
+    return points
+
+
+def read_part(run: Run, part: str) -> DataFrame:
+    """The data points of the "train" or "test" part; raises as `read_points`."""
+    points, table = read_points(run), run.config.table
+    if table.split:
+        return points.where(quoted(table.split) == part)
+    bucket = F.pmod(F.xxhash64(*map(quoted, table.key)), F.lit(_HASH_BUCKETS))
+    is_test = bucket < int(table.test_share * _HASH_BUCKETS)
+    return points.where(is_test if part == "test" else ~is_test)
+
+
+def read_matrix(run: Run) -> LabelMatrix:
+    """The label matrix; raises MissingResultError if it is not there."""
+    return read_label_matrix(run.storage, run.path("label_matrix"))
+
+
+def read_counts(run: Run) -> VoteCounts:
+    """The vote counts; raises MissingResultError if they are not there or not of the label matrix."""
+    counts = VoteCounts.from_bytes(run.storage.read_bytes(run.path("vote_counts.npz")))
+    _refuse_stale(
+        counts.lf_hashes == read_matrix(run).lf_hashes, "vote_counts.npz", "label_matrix", "count-votes"
+    )
+    return counts
+
+
+def read_label_model(run: Run) -> LabelModel:
+    """The label model; raises MissingResultError if it is not there."""
+    return LabelModel.from_json(run.storage.read_text(run.path("label_model.json")))
+
+
+def read_labels(run: Run) -> tuple[DataFrame, dict[str, object]]:
+    """The label table and its description.
+
+    Raises:
+        MissingResultError: if it is not there, or was not made by the label model that is.
+    """
+    labels, description = read_table(run.storage, run.path("labels"), LABELS_KIND)
+    _refuse_stale(
+        description["label_model"] == read_label_model(run).model_id, "labels", "label_model.json", "label"
+    )
+    return labels, description
+
+
+def read_training_set(run: Run) -> ShardManifest:
+    """The manifest; raises MissingResultError if it is not there, or not of the labels that are."""
+    manifest = read_manifest(run.storage, run.path("training_set"))
+    made_from = read_labels(run)[1]["label_model"]
+    _refuse_stale(manifest.label_table_id == made_from, "training_set", "labels", "write-shards")
+    return manifest
+
+
+def read_end_model(run: Run) -> EndModel:
+    """The end model; raises MissingResultError if it is not there, or not of the training set that is."""
+    model = load_end_model(run.storage, run.path("end_model"))
+    is_current = model.manifest_digest == read_training_set(run).digest
+    _refuse_stale(is_current, "end_model", "training_set", "train-end-model")
+    return model
+
+
+def read_predictions(run: Run) -> DataFrame:
+    """The predictions; raises MissingResultError if they are not there, or not of the end model that is."""
+    predictions, description = read_table(run.storage, run.path("predictions"), PREDICTIONS_KIND)
+    _refuse_stale(
+        description["end_model"] == read_end_model(run).digest, "predictions", "end_model", "predict"
+    )
+    return predictions
+
+
+def _refuse_stale(is_current: bool, result: str, made_from: str, verb: str) -> None:
+    if not is_current:
+        raise MissingResultError(
+            f"{result} was made from an earlier {made_from}: run `{verb} --overwrite` and the "
+            "stages after it again."
+        )
