@@ -1,8 +1,9 @@
 """Labeling functions for spam among the comments under music videos (tutorial, step 1).
 
 POSITIVE is spam (somebody advertises something), NEGATIVE an honest comment about the video. They read
-the column `text`, and were written from what one knows of the task, without gold labels. Each weighs a
-habit of advertisers against a habit of listeners, so that nearly all vote both ways, as a label model
+the column `text`. The words come from what one knows of the task; among sensible thresholds, some were
+chosen by looking at labeled comments, as a user with a small development set would. Each weighs a habit
+of advertisers against a habit of listeners, so that nearly all vote both ways, as a label model
 with one accuracy per labeling function expects. Some are good and some are hardly better than a coin:
 telling which is the label model's work.
 """

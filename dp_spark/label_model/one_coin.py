@@ -71,6 +71,7 @@ def one_coin_gradient_descent(counts: VoteCounts, class_balance: Vector, *, seed
     """
     findings = _Findings()
     Z, observed = agreement_matrix(counts)
+    _identified_parts(counts, observed, findings)
     completion = gradient_descent(Z, observed, seed=seed)
     if completion.status != "converged":
         findings.warnings.append(
@@ -82,8 +83,8 @@ def one_coin_gradient_descent(counts: VoteCounts, class_balance: Vector, *, seed
     return _label_model("gradient_descent", counts, class_balance, q, completion, findings, errors, nothing)
 
 
-def _fit(counts: VoteCounts, pairs: Mask, findings: _Findings) -> tuple[Vector, Completion | None]:
-    """The q of the LFs in identified components, 0 elsewhere, and how the solver ended."""
+def _identified_parts(counts: VoteCounts, pairs: Mask, findings: _Findings) -> list[list[int]]:
+    """The components whose accuracies are determined up to a sign; the LFs of the others fall back."""
     parts = components(pairs)
     identified = [part for part in parts if is_identified(pairs, part)]
     alone = [part[0] for part in parts if len(part) == 1]
@@ -94,6 +95,12 @@ def _fit(counts: VoteCounts, pairs: Mask, findings: _Findings) -> tuple[Vector, 
     for part in parts:
         if len(part) > 1 and part not in identified:
             _fall_back(counts, part, _why_not_identified(counts, part, is_alone=False), findings)
+    return identified
+
+
+def _fit(counts: VoteCounts, pairs: Mask, findings: _Findings) -> tuple[Vector, Completion | None]:
+    """The q of the LFs in identified components, 0 elsewhere, and how the solver ended."""
+    identified = _identified_parts(counts, pairs, findings)
     q = np.zeros(counts.num_lfs)
     if not identified:
         return q, None
@@ -124,8 +131,8 @@ def _choose_sign(
     if abs(total) < MIN_SIGN_SCORE * error:
         why = (
             "agree and disagree in a way that fits accuracies above and below 1/2 equally well: "
-            "their votes are "
-            f"on the whole {abs(total) / max(error, SINGULAR):.1f} standard errors from chance, expected "
+            "their votes are on the "
+            f"whole {abs(total) / max(error, SINGULAR):.1f} standard errors from chance, expected "
             f"{MIN_SIGN_SCORE:.0f}. Add labeling functions that are clearly better than chance."
         )
         _fall_back(counts, component, why, findings)

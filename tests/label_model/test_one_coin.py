@@ -199,6 +199,12 @@ def test_gradient_descent_is_the_tutorials_fit():
     assert "took all of its 5000 steps" in model.warnings[0]
 
 
+def test_gradient_descent_leaves_no_lf_at_its_random_start():
+    model = fitted(np.array([[1, 1, 0], [1, -1, 0]], dtype=np.int8), model="gradient_descent")
+    assert model.accuracies.tolist() == [DEFAULT_ACCURACY] * 3
+    assert model.diagnostics["fallback_lfs"] == ["lf_0", "lf_1", "lf_2"]
+
+
 def test_what_cannot_be_fitted_is_refused():
     counts = VoteCounts.from_votes(np.zeros((0, 3), dtype=np.int8))
     with pytest.raises(ValueError, match="the vote counts hold no data points"):
