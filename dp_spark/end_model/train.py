@@ -18,6 +18,8 @@ from dp_spark.storage import Storage, join_path
 
 logger = logging.getLogger(__name__)
 
+RISE_TOLERANCE = 0.01  # a loss this little above the first epoch's is noise of the order of batches
+
 
 def train_end_model(
     spark: SparkSession, manifest: ShardManifest, settings: TrainingSettings, *, storage: Storage
@@ -49,7 +51,7 @@ def train_end_model(
     finally:
         storage.delete(run_directory)
     first, last = trained.history[0], trained.history[-1]
-    if last > first:
+    if last > first * (1 + RISE_TOLERANCE):
         logger.warning("the loss rose from %.4f to %.4f while training: lower learning_rate", first, last)
     logger.info(
         "trained end model: n=%d epochs=%d workers=%d loss=%.4f",
