@@ -80,6 +80,7 @@ class EndModelConfig(_Strict):
     num_epochs: int = TrainingSettings.num_epochs
     batch_size: int = TrainingSettings.batch_size
     learning_rate: float = TrainingSettings.learning_rate
+    schedule: Literal["cosine", "constant"] = TrainingSettings.schedule
     optimizer: Literal["adam", "sgd"] = TrainingSettings.optimizer
     l2: float = TrainingSettings.l2
     seed: int = TrainingSettings.seed

@@ -52,11 +52,11 @@ def train(job: WorkerJob, collective: Collective) -> None:
     settings = job.training.settings
     keras.utils.set_random_seed(settings.seed)  # this process does nothing else
     model = build_model(job.training.inputs, settings)
-    optimizer = _optimizer(settings)
+    feed = open_feed(job.training.manifest, settings, job.rank)
+    optimizer = _optimizer(settings, num_steps=settings.num_epochs * feed.num_steps)
     optimizer.build(model.trainable_variables)
     variables = [*model.variables, *optimizer.variables]
     history = _start(job, collective, variables)
-    feed = open_feed(job.training.manifest, settings, job.rank)
     dataset = training_dataset(feed, job.training.inputs, len(history), settings.num_epochs)
     run_epoch = _epoch_function(model, optimizer, iter(dataset), feed.num_steps, collective)
     for epoch in range(len(history), settings.num_epochs):
@@ -75,9 +75,12 @@ def train(job: WorkerJob, collective: Collective) -> None:
         _save(model, history, job)
 
 
-def _optimizer(settings: TrainingSettings) -> keras.Optimizer:
+def _optimizer(settings: TrainingSettings, num_steps: int) -> keras.Optimizer:
     kinds = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}
-    return kinds[settings.optimizer](learning_rate=settings.learning_rate)
+    rate: float | keras.optimizers.schedules.LearningRateSchedule = settings.learning_rate
+    if settings.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, decay_steps=num_steps)
+    return kinds[settings.optimizer](learning_rate=rate)
 
 
 def _start(job: WorkerJob, collective: Collective, variables: Sequence[keras.Variable]) -> list[float]:
