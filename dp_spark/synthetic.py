@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
+from dp_spark.hashing import GOLDEN_GAMMA, mixed
 from dp_spark.labeling.functions import LabelingFunction, vote_column
 
 Floats = npt.NDArray[np.float64]
@@ -128,21 +129,13 @@ def synthetic_lfs(task: SyntheticTask) -> list[LabelingFunction]:
 def uniforms(seed: int, stream: int, rows: npt.NDArray[np.int64], num_columns: int) -> Floats:
     """Uniform random numbers in [0, 1): (len(rows), num_columns) float64.
 
-    Each is a function of its seed, stream, row and column alone (splitmix64; Steele, Lea, Flood 2014).
+    Each is a function of its seed, stream, row and column alone.
     """
-    start = _mixed(
-        np.array([seed], dtype=np.int64).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(stream)
-    )
-    row_states = _mixed(start ^ _mixed(rows.astype(np.uint64)))
-    columns = np.arange(1, num_columns + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    bits = _mixed(row_states[:, None] + columns) >> np.uint64(11)
+    start = mixed(np.array([seed], dtype=np.int64).astype(np.uint64) * GOLDEN_GAMMA + np.uint64(stream))
+    row_states = mixed(start ^ mixed(rows.astype(np.uint64)))
+    columns = np.arange(1, num_columns + 1, dtype=np.uint64) * GOLDEN_GAMMA
+    bits = mixed(row_states[:, None] + columns) >> np.uint64(11)
     return np.asarray(bits * 2.0**-53)
-
-
-def _mixed(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(x ^ (x >> np.uint64(31)))
 
 
 def _table(

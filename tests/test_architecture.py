@@ -17,7 +17,16 @@ MODULES = {
 }
 
 STAGES = ("labeling", "counting", "label_model", "labels", "end_model", "report")
-FOUNDATIONS = {"environment", "errors", "references", "session", "storage", "tables", "worker_errors"}
+FOUNDATIONS = {
+    "environment",
+    "errors",
+    "hashing",
+    "references",
+    "session",
+    "storage",
+    "tables",
+    "worker_errors",
+}
 
 SESSION_MAKERS = {"dp_spark.session", "dp_spark.cli"}
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dp_spark.hashing import GOLDEN_GAMMA, mixed
 from dp_spark.labeling.votes import Votes
 
 MAX_PATTERNS = 50_000  # at m=100 LFs 5.4 MB; the moments of a larger sample hardly gain
 _HASH_BITS = 64
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # the odd constant of splitmix64 (Steele, Lea, Flood 2014)
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def pattern_hashes(votes: Votes) -> npt.NDArray[np.uint64]:
     num_rows, num_lfs = votes.shape
     words = np.zeros((num_rows, -(-max(num_lfs, 1) // 8) * 8), dtype=np.int8)
     words[:, :num_lfs] = votes
-    hashes = np.full(num_rows, _MIX, dtype=np.uint64)
+    hashes = np.full(num_rows, GOLDEN_GAMMA, dtype=np.uint64)
     for word in words.view("<u8").T:
-        hashes = _mixed(hashes ^ word)
+        hashes = mixed((hashes ^ word) + GOLDEN_GAMMA)
     return hashes
 
 
@@ -96,11 +96,3 @@ def _is_kept(hashes: npt.NDArray[np.uint64], log2_rate: int) -> npt.NDArray[np.b
     if log2_rate == 0:
         return np.ones(len(hashes), dtype=np.bool_)
     return np.asarray(hashes >> np.uint64(_HASH_BITS - log2_rate) == 0)
-
-
-def _mixed(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """The finalizer of splitmix64."""
-    x = x + _MIX
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(x ^ (x >> np.uint64(31)))
