@@ -53,6 +53,8 @@ class SyntheticTask:
         for name in ("coverage", "positive_share"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: expected a probability above 0.")
+        if self.positive_share == 1:
+            raise ValueError("positive_share is 1: expected both classes, a probability below 1.")
         for name in ("accuracy_range", "feature_accuracy_range"):
             low, high = getattr(self, name)
             if not 0 < low <= high < 1:

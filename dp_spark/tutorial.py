@@ -117,7 +117,7 @@ def _label(
 def _label_scores(
     storage: Storage, task: SyntheticTask, matrix: LabelMatrix, model: LabelModel, labels_path: str
 ) -> dict[str, float | None]:
-
+    """Accuracy on all rows of the majority vote, the labels, and labels from the true accuracies."""
     oracle = _model_of(model, task.lf_accuracies, "oracle")
     equal = _model_of(
         model, np.full(len(model.lf_names), DEFAULT_ACCURACY), "majority_vote", np.array([0.5, 0.5])
