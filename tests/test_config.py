@@ -33,7 +33,7 @@ def test_the_shipped_configuration_is_read():
     assert config.table.key == ["id"]
     assert config.labeling.module == "dp_spark.examples.spam"
     assert config.training_set.text == "text"
-    assert config.end_model.settings().num_epochs == 60
+    assert config.end_model.settings().num_epochs == 150
 
 
 def test_what_is_not_given_has_defaults():
