@@ -45,7 +45,7 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
     check_cluster(run.spark, run.config.end_model.num_workers)
     if resume:
         return _run_stages(run)
-    if not run.storage.exists(run.directory):
+    if not run.storage.exists(run.directory) or run.storage.is_empty_directory(run.directory):
         return _run_stages(run)
     with publish(run.storage, run.directory, overwrite=True) as staged:
         return _run_stages(Run(run.storage, run.config, staged), if_failed=_OLDER_KEPT)

@@ -38,6 +38,14 @@ class Storage:
         """Whether a file or directory is there."""
         return bool(self._file_system(path).exists(self._path(path)))
 
+    def is_empty_directory(self, path: str) -> bool:
+        """Whether a directory is there and holds nothing, as a stage that failed can leave it."""
+        if not self.exists(path):
+            return False
+        file_system = self._file_system(path)
+        is_directory = file_system.getFileStatus(self._path(path)).isDirectory()
+        return bool(is_directory) and len(file_system.listStatus(self._path(path))) == 0
+
     def read_bytes(self, path: str) -> bytes:
         """The content of a file.
 
@@ -126,7 +134,7 @@ def refuse_existing(storage: Storage, target: str, overwrite: bool) -> None:
     Raises:
         OutputExistsError: naming the target, what it holds and what to do.
     """
-    if storage.exists(target) and not overwrite:
+    if storage.exists(target) and not overwrite and not storage.is_empty_directory(target):
         names = storage.list_names(target)
         holds = f" (it holds {', '.join(names[:5])}{', ...' if len(names) > 5 else ''})" if names else ""
         raise OutputExistsError(

@@ -127,6 +127,7 @@ def test_a_published_file_replaces_an_older_one_when_asked(storage, place):
 
 def test_publishing_over_something_is_refused_before_the_block_runs(storage, place):
     (place / "out").mkdir()
+    (place / "out" / "part").write_text("old")
     ran = []
     with pytest.raises(OutputExistsError, match="out is there already"), publish(storage, f"{place}/out"):
         ran.append("block")
@@ -184,3 +185,13 @@ def test_a_description_says_what_a_directory_holds(storage, place):
         MissingResultError, match=r"deep holds no complete label table: _dp_spark.json, which"
     ):
         read_description(storage, f"{place}/deep", "label table")
+
+
+def test_an_empty_directory_is_no_result(storage, tmp_path):
+    target = tmp_path / "results"
+    target.mkdir()
+    refuse_existing(storage, str(target), overwrite=False)
+    with publish(storage, str(target)) as staged:
+        storage.write_text(f"{staged}/part", "new")
+    assert storage.read_text(f"{target}/part") == "new"
+    assert os.listdir(tmp_path) == ["results"]
