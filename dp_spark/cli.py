@@ -1,6 +1,7 @@
 """`dp-spark`, and what the scripts in jobs/ call: arguments in, stages run, an exit code out."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from dp_spark.pipeline import run_pipeline
 from dp_spark.report.metrics import pipeline_text
 from dp_spark.report.tutorial_text import tutorial_text
 from dp_spark.run import Run
-from dp_spark.session import run_job, spark_session
+from dp_spark.session import run_job, ship_modules, spark_session
 from dp_spark.stages import STAGES, run_stage
 from dp_spark.storage import Storage
 from dp_spark.synthetic import SyntheticTask
@@ -33,12 +34,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_tutorial_options(tutorial)
     pipeline = verbs.add_parser("run", help="all stages on a table of your own")
     _add_config_options(pipeline, _run_all)
-    pipeline.add_argument(
+    one_of = pipeline.add_mutually_exclusive_group()
+    _add_overwrite_option(one_of)
+    one_of.add_argument(
         "--resume", action="store_true", help="go on after the complete stages of a run that failed"
     )
     for name in STAGES:
         stage = verbs.add_parser(name, help=f"the stage {name} alone")
         _add_config_options(stage, _one_stage(name))
+        _add_overwrite_option(stage)
     return parser
 
 
@@ -84,6 +88,9 @@ def _add_config_options(
     )
     parser.add_argument("--output", help="instead of the configuration's `output`")
     parser.add_argument("--table", help="instead of the configuration's `table.path`")
+
+
+def _add_overwrite_option(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace results that are there")
 
 
@@ -106,20 +113,28 @@ def _tutorial(options: argparse.Namespace) -> None:
 
 
 def _run_all(options: argparse.Namespace) -> None:
-    config = _config(options)
-    run = Run(Storage(spark_session(f"dp_spark {options.config}")), config, config.output, options.overwrite)
+    run = _run(options, f"dp_spark {options.config}")
     print(pipeline_text(run_pipeline(run, resume=options.resume), run.directory))
 
 
 def _one_stage(name: str) -> Callable[[argparse.Namespace], None]:
     def function(options: argparse.Namespace) -> None:
-        config = _config(options)
-        session = spark_session(f"dp_spark {name} {options.config}")
-        run = Run(Storage(session), config, config.output, options.overwrite)
+        run = _run(options, f"dp_spark {name} {options.config}")
         run_stage(run, name)
         print(f"{name}: wrote {run.path(STAGES[name][1])}")
 
     return function
+
+
+def _run(options: argparse.Namespace, app_name: str) -> Run:
+    """The run that the options ask for; modules in the working directory are found here and on executors."""
+    config = _config(options)
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    session = spark_session(app_name)
+    references = (config.labeling.module, config.table.generator, config.end_model.model)
+    ship_modules(session, [reference.partition(":")[0] for reference in references if reference])
+    return Run(Storage(session), config, config.output, options.overwrite)
 
 
 def _config(options: argparse.Namespace) -> PipelineConfig:

@@ -3,21 +3,55 @@
 import hashlib
 import json
 import logging
+from collections.abc import Callable
 
 from dp_spark.config import PipelineConfig
 from dp_spark.end_model.preflight import check_cluster
-from dp_spark.errors import ConfigError, DpSparkError, MissingResultError
-from dp_spark.run import Run, load_lfs
+from dp_spark.errors import ConfigError, DpSparkError, MissingResultError, OutputExistsError, SchemaError
+from dp_spark.labels.inputs import input_column
+from dp_spark.references import resolve_reference
+from dp_spark.run import (
+    Run,
+    load_lfs,
+    read_counts,
+    read_end_model,
+    read_labels,
+    read_points,
+    read_predictions,
+    read_training_set,
+)
 from dp_spark.session import stage
 from dp_spark.stages import STAGES, run_evaluate
-from dp_spark.storage import publish, refuse_existing
+from dp_spark.storage import publish, refuse_existing, refuse_foreign
+from dp_spark.tables import quoted
 
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"  # what the results of a directory were made from
 NUM_END_MODEL_CLASSES = 2
+OWN_NAMES = frozenset({RUN_FILE, *(output for _, output in STAGES.values())})
+
 _MAY_RESUME = "the stages before it are complete: correct the cause and pass --resume"
 _OLDER_KEPT = "the older results are as they were: correct the cause and run again"
+_MAX_SPLITS_SHOWN = 20
+
+# Which part of the configuration each of these stages reads first. Results of later stages depend on it too.
+_FIRST_READER = {
+    "table": "apply-lfs",
+    "labeling": "apply-lfs",
+    "lfs": "apply-lfs",
+    "label_model": "fit-label-model",
+    "training_set": "write-shards",
+    "end_model": "train-end-model",
+}
+# How to read a result so that it is refused if it was made from an earlier version of another one.
+_CHECKED_READ: dict[str, Callable[[Run], object]] = {
+    "count-votes": read_counts,
+    "label": read_labels,
+    "write-shards": read_training_set,
+    "train-end-model": read_end_model,
+    "predict": read_predictions,
+}
 
 
 def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
@@ -27,25 +61,26 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
     the old results stay until the new ones are all there.
 
     Args:
-        run: the run; its directory must not be there yet, unless it overwrites or resumes.
+        run: the run; its directory must hold no results yet, unless it overwrites or resumes.
         resume: go on after the complete stages of an earlier run with the same configuration and LFs.
 
     Raises:
-        OutputExistsError: if the directory is there.
+        OutputExistsError: if the directory holds results and may not be replaced, or holds other files or
+            the table.
         EnvironmentProblem: if the training workers do not fit on the cluster; before anything is computed.
         ConfigError: if the LFs cannot be loaded or vote for more than two classes, or if they or the
-            configuration changed since the run that is to be resumed.
+            configuration changed since the complete stages of the run that is to be resumed.
         DpSparkError: whatever a stage raises.
     """
+    is_new = set(run.storage.list_names(run.directory)) <= {RUN_FILE}
+    _refuse_output_at_table(run)
     if resume:
         _check_same_run(run)
-    else:
+    elif not is_new:
         refuse_existing(run.storage, run.directory, run.overwrite)
-    _check_config(run.config)
-    check_cluster(run.spark, run.config.end_model.num_workers)
-    if resume:
-        return _run_stages(run)
-    if not run.storage.exists(run.directory) or run.storage.is_empty_directory(run.directory):
+        refuse_foreign(run.storage, run.directory, OWN_NAMES)
+    _check_before_work(run)
+    if resume or is_new:
         return _run_stages(run)
     with publish(run.storage, run.directory, overwrite=True) as staged:
         return _run_stages(Run(run.storage, run.config, staged), if_failed=_OLDER_KEPT)
@@ -56,6 +91,8 @@ def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
     seconds: dict[str, float] = {}
     for name, (function, output) in STAGES.items():
         if run.storage.exists(run.path(output)):
+            if name in _CHECKED_READ:
+                _CHECKED_READ[name](run)
             logger.info("skipped %s: %s is there", name, output)
             continue
         try:
@@ -68,35 +105,80 @@ def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
     return metrics
 
 
-def _check_config(config: PipelineConfig) -> None:
-    """Find before any work what would stop a later stage."""
+def _check_before_work(run: Run) -> None:
+    """Find before any work what would stop a later stage: LFs, model, columns, splits, cluster."""
+    config = run.config
     load_lfs(config)
     if config.labeling.num_classes != NUM_END_MODEL_CLASSES:
         raise ConfigError(
-            f"labeling.num_classes is {config.labeling.num_classes}: the end model is for two classes so "
-            "far. Run the stages apply-lfs, count-votes, fit-label-model and label alone, or "
-            "vote for one class "
+            f"labeling.num_classes is {config.labeling.num_classes}: the end model is for two "
+            "classes so far. "
+            "Run the stages apply-lfs, count-votes, fit-label-model and label alone, or vote for one class "
             "against the rest."
+        )
+    if config.end_model.settings().is_users_model:
+        resolve_reference(config.end_model.model)
+    points, inputs = read_points(run), config.training_set
+    input_column(points, "text" if inputs.text else "features", tuple(inputs.features or [str(inputs.text)]))
+    if config.table.split:
+        values = points.select(quoted(config.table.split)).distinct().limit(_MAX_SPLITS_SHOWN)
+        found = sorted(str(row[0]) for row in values.collect())  # at most _MAX_SPLITS_SHOWN values
+        if "train" not in found:
+            raise SchemaError(
+                f"table.split: the column {config.table.split!r} holds {found}: expected 'train' "
+                "for the rows to "
+                "train on and 'test' for those to judge by. Recode it, or leave table.split out."
+            )
+    check_cluster(run.spark, config.end_model.num_workers)
+
+
+def _refuse_output_at_table(run: Run) -> None:
+    """Refuse an output that is, holds, or lies in the table: replacing one would delete the other."""
+    table, output = (
+        run.storage.qualified(path).rstrip("/") for path in (run.config.table.path, run.directory)
+    )
+    if f"{table}/".startswith(f"{output}/") or f"{output}/".startswith(f"{table}/"):
+        raise OutputExistsError(
+            f"the output {run.directory} and the table {run.config.table.path} lie in each "
+            "other: expected two "
+            "places apart. Choose another output."
         )
 
 
 def _made_from(config: PipelineConfig) -> dict[str, object]:
-    """What decides the results, apart from the rows of the table."""
+    """What decides the results, apart from the rows of the table: a digest per part of the configuration."""
     content = config.model_dump(mode="json", exclude={"output"})
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return {"config": digest, "lfs": {lf.name: lf.content_hash for lf in load_lfs(config)}}
+    digests = {
+        name: hashlib.sha256(json.dumps(part, sort_keys=True).encode()) for name, part in content.items()
+    }
+    hashes = {lf.name: lf.content_hash for lf in load_lfs(config)}
+    return {**{name: digest.hexdigest() for name, digest in digests.items()}, "lfs": hashes}
 
 
 def _check_same_run(run: Run) -> None:
+    """Refuse to resume if a part of the configuration changed that a complete stage has read."""
     if not run.storage.exists(run.path(RUN_FILE)):
         raise MissingResultError(
             f"{run.directory} holds no run to resume: {RUN_FILE} is not there. Run without --resume."
         )
-    earlier = json.loads(run.storage.read_text(run.path(RUN_FILE)))
-    now = _made_from(run.config)
-    changed = [name for name in now if earlier.get(name) != now[name]]
+    earlier, now = json.loads(run.storage.read_text(run.path(RUN_FILE))), _made_from(run.config)
+    changed = [
+        name
+        for name, reader in _FIRST_READER.items()
+        if earlier.get(name) != now[name] and run.storage.exists(run.path(STAGES[reader][1]))
+    ]
     if changed:
         raise ConfigError(
-            f"the {' and '.join(changed)} changed since the run in {run.directory}: its results cannot be "
-            "continued. Start again with --overwrite, or choose another output."
+            f"{' and '.join(f'[{name}]' for name in changed)} changed since the run in {run.directory}"
+            f"{_changed_lfs(earlier, now)}: its results cannot be continued. Start again with "
+            "--overwrite, or "
+            "choose another output."
         )
+
+
+def _changed_lfs(earlier: dict[str, object], now: dict[str, object]) -> str:
+    old, new = earlier.get("lfs"), now["lfs"]
+    if not isinstance(old, dict) or not isinstance(new, dict) or old == new:
+        return ""
+    names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+    return f" (labeling functions {names})"

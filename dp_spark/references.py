@@ -37,7 +37,18 @@ def import_module(module_name: str) -> object:
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as problem:
+        if problem.name and not f"{module_name}.".startswith(f"{problem.name}."):
+            raise ConfigError(
+                f"module {module_name!r} cannot be imported, because it imports "
+                f"{problem.name!r}, which is not "
+                "there. Install that."
+            ) from problem
         raise ConfigError(
             f"module {module_name!r} cannot be imported: {problem}. Install it, run from the folder that "
             "holds it, or ship it with `spark-submit --py-files`."
+        ) from problem
+    except SyntaxError as problem:
+        raise ConfigError(
+            f"module {module_name!r} cannot be imported: {problem.msg} at "
+            f"{problem.filename}:{problem.lineno}."
         ) from problem

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import IntegralType
 
 from dp_spark.config import PipelineConfig
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.end_model.artifact import EndModel, load_end_model
 from dp_spark.end_model.predict import PREDICTIONS_KIND
-from dp_spark.errors import ConfigError, MissingResultError
+from dp_spark.errors import ConfigError, MissingResultError, SchemaError
 from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.functions import LabelingFunction
 from dp_spark.labeling.matrix import LabelMatrix, read_label_matrix
@@ -61,10 +62,17 @@ def load_lfs(config: PipelineConfig) -> list[LabelingFunction]:
     import_module(config.labeling.module)
     reference = f"{config.labeling.module}:{config.labeling.lfs}"
     lfs = resolve_reference(reference)
-    if not isinstance(lfs, (list, tuple)) or not all(isinstance(lf, LabelingFunction) for lf in lfs):
+    if not isinstance(lfs, (list, tuple)) or not lfs:
         raise ConfigError(
-            f"labeling.lfs: {reference} is a {type(lfs).__name__}: expected a list of functions with "
-            "@labeling_function above their definitions."
+            f"labeling.lfs: {reference} is {lfs!r}: expected a list of functions with "
+            "@labeling_function above "
+            "their definitions."
+        )
+    plain = [lf for lf in lfs if not isinstance(lf, LabelingFunction)]
+    if plain:
+        raise ConfigError(
+            f"labeling.lfs: {reference} holds {plain[0]!r}, which is no labeling function: put "
+            "@labeling_function above its definition."
         )
     return list(lfs)
 
@@ -91,6 +99,12 @@ def read_points(run: Run) -> DataFrame:
     points = run.spark.read.parquet(table.path)
     extra = [name for name in (table.gold, table.split) if name]
     refuse_missing_columns(points, {"table.key": table.key, "table.gold or table.split": extra}, table.path)
+    if table.gold and not isinstance(points.schema[table.gold].dataType, IntegralType):
+        raise SchemaError(
+            f"table.gold: the column {table.gold!r} is of type "
+            f"{points.schema[table.gold].dataType.simpleString()}: "
+            "expected integers, -1 or 1, and null where the truth is not known. Recode it."
+        )
     return points
 
 

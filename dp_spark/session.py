@@ -8,8 +8,9 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from py4j.protocol import Py4JJavaError
 from pyspark import SparkConf, SparkContext
@@ -75,6 +76,21 @@ def spark_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
     for name, value in (settings or {}).items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
+
+
+def ship_modules(spark: SparkSession, modules: Sequence[str]) -> None:
+    """Send modules that are single files in the working directory to the executors.
+
+    Installed packages, and what `spark-submit --py-files` ships, are there already.
+
+    Args:
+        spark: the session.
+        modules: names; those without a file of that name here are passed over.
+    """
+    for module in modules:
+        file = Path.cwd() / f"{module}.py"
+        if file.is_file():
+            spark.sparkContext.addPyFile(str(file))
 
 
 def _submitted(settings: Mapping[str, str]) -> dict[str, str]:

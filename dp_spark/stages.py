@@ -12,6 +12,8 @@ from dp_spark.end_model.artifact import save_end_model
 from dp_spark.end_model.predict import PREDICTIONS_KIND, predict
 from dp_spark.end_model.train import train_end_model
 from dp_spark.label_model.fit import fit_label_model
+from dp_spark.label_model.majority_vote import majority_vote
+from dp_spark.label_model.model import checked_balance
 from dp_spark.labeling.apply import apply_lfs
 from dp_spark.labeling.matrix import write_label_matrix
 from dp_spark.labels.label import LABELS_KIND, label
@@ -129,8 +131,9 @@ def run_evaluate(run: Run, seconds: dict[str, float] | None = None) -> None:
     table = run.config.table
     keys = [quoted(name) for name in table.key]
     reports = {}
+    counts = read_counts(run)
     if table.gold:
-        majority = label(read_matrix(run), fit_label_model(read_counts(run), "majority_vote"))
+        majority = label(read_matrix(run), majority_vote(counts, checked_balance(None, counts.num_classes)))
         tables = {
             "majority_vote": majority,
             "labels": read_labels(run)[0],
@@ -145,7 +148,7 @@ def run_evaluate(run: Run, seconds: dict[str, float] | None = None) -> None:
             for name, table_of_labels in tables.items():
                 rows = table_of_labels.join(gold.select(*keys), on=list(table.key), how="left_semi")
                 reports[f"{part}.{name}"] = evaluate(rows, gold, key=table.key, gold_column=table.gold)
-    metrics = pipeline_metrics(read_counts(run), read_label_model(run), reports, seconds or {})
+    metrics = pipeline_metrics(counts, read_label_model(run), reports, seconds or {})
     with publish(run.storage, run.path("metrics.json"), overwrite=run.overwrite) as staged:
         run.storage.write_text(staged, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
 

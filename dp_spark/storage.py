@@ -10,7 +10,7 @@ it: that is why every result ends with a file that is written last.
 import json
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -126,6 +126,21 @@ class Storage:
 def join_path(directory: str, *names: str) -> str:
     """A path below a directory, on any file system."""
     return "/".join([directory.rstrip("/"), *names])
+
+
+def refuse_foreign(storage: Storage, target: str, own_names: Collection[str]) -> None:
+    """Stop before any work if a directory that is to be replaced holds what dp_spark did not write.
+
+    Raises:
+        OutputExistsError: naming what it holds.
+    """
+    foreign = [name for name in storage.list_names(target) if name not in own_names]
+    if foreign:
+        raise OutputExistsError(
+            f"{target} holds {', '.join(foreign[:5])}{', ...' if len(foreign) > 5 else ''}, "
+            "which dp_spark did "
+            "not write: overwriting would delete it. Choose another output."
+        )
 
 
 def refuse_existing(storage: Storage, target: str, overwrite: bool) -> None:

@@ -37,6 +37,7 @@ BOUNDED = {
     "dp_spark.end_model.vocabulary": (1, "max_tokens tokens"),
     "dp_spark.labels.inputs": (1, "one row, by limit(1)"),
     "dp_spark.labels.shards": (1, "one row for each shard"),
+    "dp_spark.pipeline": (1, "_MAX_SPLITS_SHOWN values of the split column, by limit"),
     "dp_spark.report.evaluate": (1, "two rows: covered and uncovered"),
     "dp_spark.tables": (2, "NUM_EXAMPLES keys to show in an error, by limit"),
 }

@@ -174,6 +174,13 @@ def test_a_reference_that_names_nothing_is_refused(reference, message):
 def test_a_module_that_needs_a_missing_package_names_both(tmp_path, monkeypatch):
     (tmp_path / "needs_a_package.py").write_text("import no_such_package\n")
     monkeypatch.syspath_prepend(tmp_path)
-    message = "'needs_a_package' cannot be imported: No module named 'no_such_package'. Install it"
+    message = "'needs_a_package' cannot be imported, because it imports 'no_such_package'"
     with pytest.raises(ConfigError, match=re.escape(message)):
         import_module("needs_a_package")
+
+
+def test_a_module_with_a_syntax_error_names_file_and_line(tmp_path, monkeypatch):
+    (tmp_path / "does_not_parse.py").write_text("x = 1\ndef f(:\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=r"'does_not_parse' cannot be .* at .*does_not_parse.py:2"):
+        resolve_reference("does_not_parse:f")

@@ -125,3 +125,10 @@ def test_a_labeling_function_that_raises_ends_a_job_with_4_and_one_sentence(spar
     assert done.stdout == ""
     left = set(os.listdir(tmp_path / "results")) if (tmp_path / "results").exists() else set()
     assert left == set()
+
+
+def test_resume_and_overwrite_exclude_each_other(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--config", "c.toml", "--resume", "--overwrite"])
+    assert ended.value.code == 2
+    assert "not allowed with argument" in capsys.readouterr().err

@@ -163,11 +163,11 @@ def test_a_resumed_run_makes_only_what_is_missing(storage, table, finished, copi
 @pytest.mark.slow
 def test_a_run_with_another_configuration_is_not_resumed(storage, table, copied, other_lfs):
     epochs = edited(table__path=table, end_model__num_epochs=4)
-    message = f"the config changed since the run in {copied}: its results cannot be continued. Start again"
+    message = f"[end_model] changed since the run in {copied}: its results cannot be continued. Start again"
     with pytest.raises(ConfigError, match=re.escape(message)):
         run_pipeline(Run(storage, epochs, copied), resume=True)
     lfs = edited(table__path=table, labeling__module=other_lfs, labeling__lfs="FEWER")
-    with pytest.raises(ConfigError, match="the config and lfs changed since the run"):
+    with pytest.raises(ConfigError, match=r"\[labeling\] and \[lfs\] changed .*\(labeling functions"):
         run_pipeline(Run(storage, lfs, copied), resume=True)
 
 
@@ -176,7 +176,9 @@ def test_a_run_whose_labeling_functions_changed_their_code_is_not_resumed(storag
     made_from = json.loads(storage.read_text(f"{copied}/{RUN_FILE}"))
     made_from["lfs"][LFS[0].name] = "0" * 16
     storage.write_text(f"{copied}/{RUN_FILE}", json.dumps(made_from))
-    with pytest.raises(ConfigError, match="the lfs changed since the run in"):
+    with pytest.raises(
+        ConfigError, match=rf"\[lfs\] changed since the run in .*\(labeling functions \['{LFS[0].name}'\]\)"
+    ):
         run_pipeline(Run(storage, edited(table__path=table), copied), resume=True)
 
 
@@ -332,8 +334,12 @@ def test_columns_that_the_configuration_names_must_be_there(storage, table):
             "module 'no_such_lfs' cannot be imported.*ship it with `spark-submit --py-files`",
         ),
         ("other_lfs", "LSF", "module 'other_lfs' has no 'LSF'; it has: .*FEWER"),
-        ("other_lfs", "NUMBER", "labeling.lfs: other_lfs:NUMBER is a int: expected a list of functions with"),
-        ("other_lfs", "PLAIN", "labeling.lfs: other_lfs:PLAIN is a list: expected a list of functions with"),
+        ("other_lfs", "NUMBER", "labeling.lfs: other_lfs:NUMBER is 7: expected a list of functions with"),
+        (
+            "other_lfs",
+            "PLAIN",
+            "other_lfs:PLAIN holds <built-in function len>, which is no labeling",
+        ),
     ],
 )
 def test_a_list_of_labeling_functions_that_is_none_is_refused(other_lfs, module, name, message):
@@ -348,3 +354,61 @@ def test_labeling_functions_with_one_name_are_refused_before_anything_is_written
     with pytest.raises(ValueError, match=rf"share the names \['{LFS[0].name}'\]"):
         run_stage(Run(storage, config, f"{tmp_path}/new"), "apply-lfs")
     assert not os.path.exists(f"{tmp_path}/new")
+
+
+@pytest.mark.slow
+def test_a_changed_setting_that_no_complete_stage_has_read_is_accepted_by_resume(storage, table, copied):
+    for name in ("end_model", "predictions", "metrics.json"):
+        storage.delete(f"{copied}/{name}")
+    metrics = run_pipeline(
+        Run(storage, edited(table__path=table, end_model__num_epochs=2), copied), resume=True
+    )
+    assert set(metrics["seconds"]) == {"train-end-model", "predict"}
+    assert len(load_end_model(storage, f"{copied}/end_model").history) == 2
+
+
+@pytest.mark.slow
+def test_resume_refuses_results_of_an_earlier_label_model(storage, table, copied):
+    even, skewed = edited(table__path=table), edited(table__path=table, label_model__class_balance=0.3)
+    for name in ("fit-label-model", "label"):
+        run_stage(Run(storage, skewed, copied, overwrite=True), name)
+    with pytest.raises(MissingResultError, match="training_set was made from an earlier labels"):
+        run_pipeline(Run(storage, even, copied), resume=True)
+
+
+@pytest.mark.slow
+def test_files_of_others_are_never_overwritten(storage, table, copied):
+    storage.write_text(f"{copied}/notes.txt", "mine")
+    with pytest.raises(OutputExistsError, match="copy holds notes.txt, which dp_spark did not write"):
+        run_pipeline(Run(storage, edited(table__path=table), copied, overwrite=True))
+    assert storage.read_text(f"{copied}/notes.txt") == "mine"
+
+
+@pytest.mark.parametrize("place", ["{table}", "{table}/inside", "{table}/.."])
+def test_an_output_that_is_or_holds_or_lies_in_the_table_is_refused(storage, table, place):
+    output = os.path.normpath(place.format(table=table))
+    with pytest.raises(OutputExistsError, match="lie in each other: expected two places apart"):
+        run_pipeline(Run(storage, edited(table__path=table), output, overwrite=True))
+    assert storage.exists(table)
+
+
+def test_a_directory_with_nothing_but_the_note_of_a_run_holds_no_results(storage, table, tmp_path):
+    storage.write_text(f"{tmp_path}/out/{RUN_FILE}", "{}")
+    with pytest.raises(SchemaError, match="lacks columns: table.key reads 'no_such_key'"):
+        run_pipeline(Run(storage, edited(table__path=table, table__key=["no_such_key"]), f"{tmp_path}/out"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training_set__text": "no_such_text"}, "no_such_text"),
+        ({"table__gold": "text"}, "table.gold: the column 'text' is of type string: expected integers"),
+        ({"table__split": "text"}, "table.split: the column 'text' holds .*expected 'train'"),
+        ({"end_model__model": "no_such_module:build", "end_model__l2": 0.0}, "module 'no_such_module'"),
+    ],
+)
+def test_what_would_stop_a_later_stage_is_found_before_any_work(storage, table, tmp_path, changes, message):
+    config = edited(table__path=table, **changes)
+    with pytest.raises((SchemaError, ConfigError), match=message):
+        run_pipeline(Run(storage, config, f"{tmp_path}/out"))
+    assert not os.path.exists(f"{tmp_path}/out/label_matrix")

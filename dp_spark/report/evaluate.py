@@ -85,10 +85,11 @@ def evaluate(labels: DataFrame, gold: DataFrame, *, key: Sequence[str], gold_col
         F.when(covered, _COVERED).otherwise(_UNCOVERED).alias("part"),
         known.alias("known"),
         (known & ~F.col("_gold").isin(-1, 1)).alias("bad_gold"),
+        (F.col("_gold") == 0).alias("zero"),
         (F.coalesce(~F.col(PROB_LABEL).between(0, 1) | F.isnan(PROB_LABEL), F.lit(True))).alias("bad_label"),
         *_terms(known),
     )
-    names = ["known", "bad_gold", "bad_label", "positive", "correct", "predicted", "hit", "loss"]
+    names = ["known", "bad_gold", "zero", "bad_label", "positive", "correct", "predicted", "hit", "loss"]
     sums = [F.sum(F.col(name).cast("double")).alias(name) for name in names]
     grouped = rows.groupBy("part").agg(F.count(F.lit(1)).alias("rows"), *sums).collect()  # at most two rows
     parts = {str(row["part"]): {name: float(row[name] or 0) for name in ["rows", *names]} for row in grouped}
@@ -125,6 +126,13 @@ def _refuse_bad_values(total: Mapping[str, float], gold_column: str) -> None:
             f"{total['bad_gold']:.0f} values of {gold_column!r} are not gold labels: expected -1 "
             "or +1, and 0 or "
             "null where the truth is not known. Recode the column."
+        )
+    if total["zero"] and total["positive"] and total["positive"] == total["known"]:
+        raise SchemaError(
+            f"{gold_column!r} holds {total['zero']:.0f} times 0 and {total['positive']:.0f} "
+            "times 1, but never -1: "
+            "expected -1 for the negative class. Recode 0 as -1, or as null if it says that the truth is not "
+            "known."
         )
     if total["bad_label"]:
         raise SchemaError(

@@ -62,6 +62,7 @@ def test_a_certain_mistake_costs_a_finite_loss(spark):
     ("labels", "gold", "message"),
     [
         ([(1, 0.5)], [(1, 2)], "1 values of 'gold' are not gold labels: expected -1 or"),
+        ([(1, 0.5), (2, 0.5)], [(1, 1), (2, 0)], "'gold' holds 1 times 0 and 1 times 1, but never -1"),
         ([(1, 1.5)], [(1, 1)], r"1 values of 'prob_label' are null, NaN or outside \[0, 1\]"),
         ([(1, float("nan"))], [(1, 1)], "1 values of 'prob_label' are null, NaN"),
         ([(1, None)], [(1, 1)], "1 values of 'prob_label' are null, NaN"),
