@@ -3,9 +3,11 @@
 # make check  lint and types
 #
 # Each makes the environment in .venv first, if it is not there: Python 3.11 or newer and Java 17 or newer
-# are all that has to be on the machine. PYTHON=python3.12 chooses another Python.
+# are all that has to be on the machine. PYTHON=python3.12 chooses another Python, SPARK="pyspark==4.3.0" another
+# Spark (4.0 to 4.3).
 
 PYTHON ?= python3
+SPARK ?= pyspark>=4.1,<4.2
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -30,7 +32,7 @@ environment:
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[spark,tensorflow,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[spark,tensorflow,test]' '$(SPARK)'
 	touch $@
 
 clean:
