@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dp_spark.config import PipelineConfig
 from dp_spark.end_model.preflight import check_cluster
 from dp_spark.errors import ConfigError, DpSparkError, MissingResultError, OutputExistsError, SchemaError
-from dp_spark.labels.inputs import input_column
+from dp_spark.labels.inputs import input_column, kind_and_columns
 from dp_spark.references import resolve_reference
 from dp_spark.run import (
     Run,
@@ -21,7 +21,7 @@ from dp_spark.run import (
     read_training_set,
 )
 from dp_spark.session import stage
-from dp_spark.stages import STAGES, run_evaluate
+from dp_spark.stages import RESULT_NAMES, STAGES
 from dp_spark.storage import publish, refuse_existing, refuse_foreign
 from dp_spark.tables import quoted
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"  # what the results of a directory were made from
 NUM_END_MODEL_CLASSES = 2
-OWN_NAMES = frozenset({RUN_FILE, *(output for _, output in STAGES.values())})
+OWN_NAMES = RESULT_NAMES | {RUN_FILE}
 
 _MAY_RESUME = "the stages before it are complete: correct the cause and pass --resume"
 _OLDER_KEPT = "the older results are as they were: correct the cause and run again"
@@ -88,7 +88,6 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
 
 def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
     run.storage.write_text(run.path(RUN_FILE), json.dumps(_made_from(run.config), indent=2) + "\n")
-    seconds: dict[str, float] = {}
     for name, (function, output) in STAGES.items():
         if run.storage.exists(run.path(output)):
             if name in _CHECKED_READ:
@@ -96,8 +95,8 @@ def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
             logger.info("skipped %s: %s is there", name, output)
             continue
         try:
-            with stage(run.spark, name, seconds):
-                function(run) if function is not run_evaluate else run_evaluate(run, seconds)
+            with stage(run.spark, name, run.seconds):
+                function(run)
         except DpSparkError:
             logger.error("stage %s failed; %s", name, if_failed)
             raise
@@ -111,23 +110,21 @@ def _check_before_work(run: Run) -> None:
     load_lfs(config)
     if config.labeling.num_classes != NUM_END_MODEL_CLASSES:
         raise ConfigError(
-            f"labeling.num_classes is {config.labeling.num_classes}: the end model is for two "
-            "classes so far. "
-            "Run the stages apply-lfs, count-votes, fit-label-model and label alone, or vote for one class "
-            "against the rest."
+            f"labeling.num_classes is {config.labeling.num_classes}: the end model is for two classes so "
+            "far. Run the stages apply-lfs, count-votes, fit-label-model and label alone, or vote for one "
+            "class against the rest."
         )
     if config.end_model.settings().is_users_model:
         resolve_reference(config.end_model.model)
     points, inputs = read_points(run), config.training_set
-    input_column(points, "text" if inputs.text else "features", tuple(inputs.features or [str(inputs.text)]))
+    input_column(points, *kind_and_columns(inputs.features, inputs.text))
     if config.table.split:
         values = points.select(quoted(config.table.split)).distinct().limit(_MAX_SPLITS_SHOWN)
         found = sorted(str(row[0]) for row in values.collect())  # at most _MAX_SPLITS_SHOWN values
         if "train" not in found:
             raise SchemaError(
-                f"table.split: the column {config.table.split!r} holds {found}: expected 'train' "
-                "for the rows to "
-                "train on and 'test' for those to judge by. Recode it, or leave table.split out."
+                f"table.split: the column {config.table.split!r} holds {found}: expected 'train' for the "
+                "rows to train on and 'test' for those to judge by. Recode it, or leave table.split out."
             )
     check_cluster(run.spark, config.end_model.num_workers)
 
@@ -139,9 +136,8 @@ def _refuse_output_at_table(run: Run) -> None:
     )
     if f"{table}/".startswith(f"{output}/") or f"{output}/".startswith(f"{table}/"):
         raise OutputExistsError(
-            f"the output {run.directory} and the table {run.config.table.path} lie in each "
-            "other: expected two "
-            "places apart. Choose another output."
+            f"the output {run.directory} and the table {run.config.table.path} lie in each other: expected "
+            "two places apart. Choose another output."
         )
 
 
@@ -169,10 +165,9 @@ def _check_same_run(run: Run) -> None:
     ]
     if changed:
         raise ConfigError(
-            f"{' and '.join(f'[{name}]' for name in changed)} changed since the run in {run.directory}"
-            f"{_changed_lfs(earlier, now)}: its results cannot be continued. Start again with "
-            "--overwrite, or "
-            "choose another output."
+            f"{' and '.join(f'[{name}]' for name in changed)} changed since the run in "
+            f"{run.directory}{_changed_lfs(earlier, now)}: its results cannot be continued. Start again "
+            "with --overwrite, or choose another output."
         )
 
 

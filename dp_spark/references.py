@@ -39,9 +39,8 @@ def import_module(module_name: str) -> object:
     except ModuleNotFoundError as problem:
         if problem.name and not f"{module_name}.".startswith(f"{problem.name}."):
             raise ConfigError(
-                f"module {module_name!r} cannot be imported, because it imports "
-                f"{problem.name!r}, which is not "
-                "there. Install that."
+                f"module {module_name!r} cannot be imported, because it imports {problem.name!r}, which is "
+                "not there. Install that."
             ) from problem
         raise ConfigError(
             f"module {module_name!r} cannot be imported: {problem}. Install it, run from the folder that "

@@ -3,7 +3,7 @@
 A result that was made from an earlier version of another one is refused.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -20,7 +20,7 @@ from dp_spark.labeling.matrix import LabelMatrix, read_label_matrix
 from dp_spark.labels.label import LABELS_KIND
 from dp_spark.labels.manifest import ShardManifest
 from dp_spark.labels.shards import read_manifest
-from dp_spark.references import import_module, resolve_reference
+from dp_spark.references import resolve_reference
 from dp_spark.storage import Storage, join_path
 from dp_spark.tables import quoted, read_table, refuse_missing_columns, write_table
 
@@ -36,12 +36,14 @@ class Run:
         config: the configuration.
         directory: where results go; usually `config.output`.
         overwrite: whether a stage may replace its own earlier result.
+        seconds: wall-clock seconds of the stages that ran, by name; grows as they do.
     """
 
     storage: Storage
     config: PipelineConfig
     directory: str
     overwrite: bool = False
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def spark(self) -> SparkSession:
@@ -59,14 +61,12 @@ def load_lfs(config: PipelineConfig) -> list[LabelingFunction]:
     Raises:
         ConfigError: if the module or the list is not there, or it is no list of labeling functions.
     """
-    import_module(config.labeling.module)
     reference = f"{config.labeling.module}:{config.labeling.lfs}"
     lfs = resolve_reference(reference)
     if not isinstance(lfs, (list, tuple)) or not lfs:
         raise ConfigError(
-            f"labeling.lfs: {reference} is {lfs!r}: expected a list of functions with "
-            "@labeling_function above "
-            "their definitions."
+            f"labeling.lfs: {reference} is {lfs!r}: expected a list of functions with @labeling_function "
+            "above their definitions."
         )
     plain = [lf for lf in lfs if not isinstance(lf, LabelingFunction)]
     if plain:
@@ -102,8 +102,8 @@ def read_points(run: Run) -> DataFrame:
     if table.gold and not isinstance(points.schema[table.gold].dataType, IntegralType):
         raise SchemaError(
             f"table.gold: the column {table.gold!r} is of type "
-            f"{points.schema[table.gold].dataType.simpleString()}: "
-            "expected integers, -1 or 1, and null where the truth is not known. Recode it."
+            f"{points.schema[table.gold].dataType.simpleString()}: expected integers, -1 or 1, and null "
+            "where the truth is not known. Recode it."
         )
     return points
 

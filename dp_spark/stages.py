@@ -7,6 +7,8 @@ import json
 import logging
 from collections.abc import Callable
 
+from pyspark.sql import DataFrame
+
 from dp_spark.counting.count import count_votes
 from dp_spark.end_model.artifact import save_end_model
 from dp_spark.end_model.predict import PREDICTIONS_KIND, predict
@@ -53,31 +55,21 @@ def run_apply_lfs(run: Run) -> None:
 
 def run_count_votes(run: Run) -> None:
     """From label_matrix to vote_counts.npz."""
-    counts = count_votes(read_matrix(run))
-    with publish(run.storage, run.path("vote_counts.npz"), overwrite=run.overwrite) as staged:
-        run.storage.write_bytes(staged, counts.to_bytes())
+    _publish_file(run, "vote_counts.npz", count_votes(read_matrix(run)).to_bytes())
 
 
 def run_fit_label_model(run: Run) -> None:
     """From vote_counts.npz to label_model.json."""
     settings = run.config.label_model
     model = fit_label_model(read_counts(run), settings.model, settings.class_balance)
-    with publish(run.storage, run.path("label_model.json"), overwrite=run.overwrite) as staged:
-        run.storage.write_text(staged, model.to_json())
+    _publish_file(run, "label_model.json", model.to_json().encode())
 
 
 def run_label(run: Run) -> None:
     """From label_matrix, label_model.json to labels."""
     model = read_label_model(run)
-    write_table(
-        label(read_matrix(run), model),
-        run.path("labels"),
-        run.storage,
-        kind=LABELS_KIND,
-        description={"label_model": model.model_id},
-        key=run.config.table.key,
-        overwrite=run.overwrite,
-    )
+    labels = label(read_matrix(run), model)
+    _publish_table(run, "labels", labels, LABELS_KIND, {"label_model": model.model_id})
 
 
 def run_write_shards(run: Run) -> None:
@@ -110,24 +102,12 @@ def run_train_end_model(run: Run) -> None:
 def run_predict(run: Run) -> None:
     """From table, end_model to predictions: of every data point."""
     model = read_end_model(run)
-    write_table(
-        predict(read_points(run), model, key=run.config.table.key),
-        run.path("predictions"),
-        run.storage,
-        kind=PREDICTIONS_KIND,
-        description={"end_model": model.digest},
-        key=run.config.table.key,
-        overwrite=run.overwrite,
-    )
+    predictions = predict(read_points(run), model, key=run.config.table.key)
+    _publish_table(run, "predictions", predictions, PREDICTIONS_KIND, {"end_model": model.digest})
 
 
-def run_evaluate(run: Run, seconds: dict[str, float] | None = None) -> None:
-    """From all results to metrics.json; scores only where the table has a gold column.
-
-    Args:
-        run: the run.
-        seconds: per stage, for the metrics.
-    """
+def run_evaluate(run: Run) -> None:
+    """From all results to metrics.json; scores only where the table has a gold column."""
     table = run.config.table
     keys = [quoted(name) for name in table.key]
     reports = {}
@@ -148,9 +128,8 @@ def run_evaluate(run: Run, seconds: dict[str, float] | None = None) -> None:
             for name, table_of_labels in tables.items():
                 rows = table_of_labels.join(gold.select(*keys), on=list(table.key), how="left_semi")
                 reports[f"{part}.{name}"] = evaluate(rows, gold, key=table.key, gold_column=table.gold)
-    metrics = pipeline_metrics(counts, read_label_model(run), reports, seconds or {})
-    with publish(run.storage, run.path("metrics.json"), overwrite=run.overwrite) as staged:
-        run.storage.write_text(staged, json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    metrics = pipeline_metrics(counts, read_label_model(run), reports, run.seconds)
+    _publish_file(run, "metrics.json", (json.dumps(metrics, indent=2, allow_nan=False) + "\n").encode())
 
 
 STAGES: dict[str, tuple[Callable[[Run], None], str]] = {
@@ -163,6 +142,7 @@ STAGES: dict[str, tuple[Callable[[Run], None], str]] = {
     "predict": (run_predict, "predictions"),
     "evaluate": (run_evaluate, "metrics.json"),
 }
+RESULT_NAMES = frozenset(output for _, output in STAGES.values())
 
 
 def run_stage(run: Run, name: str) -> None:
@@ -174,5 +154,15 @@ def run_stage(run: Run, name: str) -> None:
     """
     function, output = STAGES[name]
     refuse_existing(run.storage, run.path(output), run.overwrite)
-    with stage(run.spark, name, {}):
+    with stage(run.spark, name, run.seconds):
         function(run)
+
+
+def _publish_file(run: Run, name: str, content: bytes) -> None:
+    with publish(run.storage, run.path(name), overwrite=run.overwrite) as staged:
+        run.storage.write_bytes(staged, content)
+
+
+def _publish_table(run: Run, name: str, df: DataFrame, kind: str, description: dict[str, object]) -> None:
+    key, path = run.config.table.key, run.path(name)
+    write_table(df, path, run.storage, kind=kind, description=description, key=key, overwrite=run.overwrite)

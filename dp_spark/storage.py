@@ -137,9 +137,8 @@ def refuse_foreign(storage: Storage, target: str, own_names: Collection[str]) ->
     foreign = [name for name in storage.list_names(target) if name not in own_names]
     if foreign:
         raise OutputExistsError(
-            f"{target} holds {', '.join(foreign[:5])}{', ...' if len(foreign) > 5 else ''}, "
-            "which dp_spark did "
-            "not write: overwriting would delete it. Choose another output."
+            f"{target} holds {', '.join(foreign[:5])}{', ...' if len(foreign) > 5 else ''}, which dp_spark "
+            "did not write: overwriting would delete it. Choose another output."
         )
 
 

@@ -129,9 +129,8 @@ def refuse_reserved_keys(key: Sequence[str], reserved: Sequence[str]) -> None:
     taken = sorted(set(key) & set(reserved))
     if taken:
         raise SchemaError(
-            f"the key columns {taken} have the names of columns that are added beside "
-            f"them: {list(reserved)}. "
-            "Rename them in the table."
+            f"the key columns {taken} have the names of columns that are added beside them: "
+            f"{list(reserved)}. Rename them in the table."
         )
 
 

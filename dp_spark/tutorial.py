@@ -28,13 +28,13 @@ from dp_spark.labels.label import LABELS_KIND, PROB_LABEL, label
 from dp_spark.labels.shards import write_shards
 from dp_spark.report.evaluate import evaluate
 from dp_spark.session import stage
+from dp_spark.stages import RESULT_NAMES
 from dp_spark.storage import Storage, join_path, publish, refuse_existing, refuse_foreign
 from dp_spark.synthetic import SyntheticTask, feature_table, gold_table, synthetic_lfs, vote_table
 from dp_spark.tables import read_table, write_table
 
 KEY = ("id",)
-OWN_NAMES: tuple[str, ...] = ("label_matrix", "vote_counts.npz", "label_model.json", "labels", "training_set")
-OWN_NAMES += ("end_model", "predictions", "supervised", "metrics.json")
+OWN_NAMES = RESULT_NAMES | {"supervised"}
 TRAIN_SHARE = 0.8  # the first 80% of the rows train, the others test: rows are independent
 TRAINING = TrainingSettings(num_epochs=20, batch_size=512, learning_rate=0.01, l2=0.0, num_workers=2)
 

@@ -16,6 +16,7 @@ from pyspark.sql.types import DoubleType, StructField, StructType
 
 from dp_spark.end_model.artifact import EndModel
 from dp_spark.errors import ConfigError, DpSparkError, EnvironmentProblem
+from dp_spark.label_model.model import sigmoid
 from dp_spark.labels.features import feature_matrix, text_array
 from dp_spark.labels.inputs import input_column
 from dp_spark.labels.manifest import LABEL_COLUMN, InputKind
@@ -60,7 +61,7 @@ def _score_batches(end_model: EndModel, key: tuple[str, ...]) -> BatchPass:
             score = _scorer(end_model)
             for batch in batches:
                 logits = score(_inputs(batch, end_model, key)).astype(np.float64)
-                arrays = [*map(batch.column, key), pa.array(_sigmoid(logits))]
+                arrays = [*map(batch.column, key), pa.array(sigmoid(logits))]
                 yield pa.RecordBatch.from_arrays(arrays, names=names)
         except DpSparkError as problem:
             raise marked(problem) from None
@@ -86,9 +87,3 @@ def _inputs(batch: pa.RecordBatch, end_model: EndModel, key: Sequence[str]) -> n
         texts = text_array(column, name, lambda i: row_key(batch, key, i))
         return np.array(texts.to_pylist(), dtype=np.object_).reshape(-1, 1)
     return feature_matrix(column, end_model.num_features, name, lambda i: row_key(batch, key, i))
-
-
-def _sigmoid(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """1 / (1 + exp(-h)), without overflow."""
-    small = np.exp(-np.abs(logits))
-    return np.asarray(np.where(logits >= 0, 1 / (1 + small), small / (1 + small)))

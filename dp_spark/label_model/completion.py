@@ -113,7 +113,8 @@ def _descend(z: tf.Tensor, mask: tf.Tensor, q: tf.Tensor, rate: tf.Tensor, num_s
 
 def _newton(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor, max_steps: int) -> Completion:
     """Newton's method with Levenberg's damping; a q_i at ±1 whose gradient points outward stays there."""
-    loss, damping, status, num_steps = float(_loss(z, w, q)), FIRST_DAMPING, "reached max_steps", 0
+    loss, damping, num_steps = float(_loss(z, w, q)), FIRST_DAMPING, 0
+    status: Status = "reached max_steps"
     if not np.isfinite(loss):
         raise DivergedError("the agreement matrix holds values that are not finite: expected [-1, 1].")
     size = 0.0
@@ -132,9 +133,7 @@ def _newton(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor, max_steps: int) -> Complet
             q, loss, damping = new_q, new_loss, damping * DAMPING_DECAY
         else:
             damping *= DAMPING_GROWTH
-    return Completion(
-        q.numpy(), loss, "converged" if status == "converged" else "reached max_steps", num_steps, size
-    )
+    return Completion(q.numpy(), loss, status, num_steps, size)
 
 
 def _loss(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor) -> tf.Tensor:

@@ -44,15 +44,16 @@ def one_coin(counts: VoteCounts, class_balance: Vector) -> LabelModel:
         class_balance: (k,), adds up to 1. It moves the labels; the accuracies do not depend on it.
     """
     findings = _Findings()
-    duplicates = _duplicate_candidates(counts)
-    pairs = informative_pairs(counts) & ~duplicates
-    q, completion = _fit(counts, pairs, findings)
-    copies = _duplicates(counts, duplicates, q)
-    missed = duplicates & ~copies
-    if missed.any():  # equal by chance, as two good LFs can be: these pairs are evidence after all
+    informative, candidates = informative_pairs(counts), _duplicate_candidates(counts)
+    q, completion = _fit(counts, informative & ~candidates, findings)
+    copies = _duplicates(counts, candidates, q)
+    pairs = informative & ~copies
+    if (
+        candidates & ~copies
+    ).any():  # equal by chance, as two good LFs can be: these pairs are evidence after all
         findings = _Findings()
-        q, completion = _fit(counts, informative_pairs(counts) & ~copies, findings)
-    errors = _standard_errors(counts, informative_pairs(counts) & ~copies, q)
+        q, completion = _fit(counts, pairs, findings)
+    errors = _standard_errors(counts, pairs, q)
     _fall_back_where_vague(counts, errors, findings)
     _warn_of_copies(counts, copies, findings)
     return _label_model("one_coin", counts, class_balance, q, completion, findings, errors, copies)
@@ -130,10 +131,9 @@ def _choose_sign(
     error = float(np.linalg.norm(votes * errors[component]))
     if abs(total) < MIN_SIGN_SCORE * error:
         why = (
-            "agree and disagree in a way that fits accuracies above and below 1/2 equally well: "
-            "their votes are on the "
-            f"whole {abs(total) / max(error, SINGULAR):.1f} standard errors from chance, expected "
-            f"{MIN_SIGN_SCORE:.0f}. Add labeling functions that are clearly better than chance."
+            "agree and disagree in a way that fits accuracies above and below 1/2 equally well: their "
+            f"votes are on the whole {abs(total) / max(error, SINGULAR):.1f} standard errors from chance, "
+            f"expected {MIN_SIGN_SCORE:.0f}. Add labeling functions that are clearly better than chance."
         )
         _fall_back(counts, component, why, findings)
 
@@ -171,9 +171,9 @@ def _why_not_identified(counts: VoteCounts, members: Sequence[int], *, is_alone:
         return "never vote. Check their conditions, or leave them out."
     if is_alone:
         return (
-            "share no data point with another labeling function in a way that says how accurate "
-            "they are. Add "
-            "labeling functions that vote on the same data points and can vote for more than one class."
+            "share no data point with another labeling function in a way that says how accurate they are. "
+            "Add labeling functions that vote on the same data points and can vote for more than one "
+            "class."
         )
     return (
         "overlap only in pairs or chains, so that only products of their q = 2p - 1 are known. Add a "

@@ -79,8 +79,8 @@ def cast_votes(
         if illegal is not None:
             raise IllegalVoteError(
                 f"labeling function {lf.name!r} returned {answers[illegal]!r} for the row "
-                f"{name_row(illegal)}: "
-                f"expected one of {classes_of(num_classes)}, or 0 or None to abstain. Return an integer vote."
+                f"{name_row(illegal)}: expected one of {classes_of(num_classes)}, or 0 or None to abstain. "
+                "Return an integer vote."
             )
         votes[:, column] = as_votes(answers)
     return votes

@@ -14,6 +14,26 @@ from dp_spark.labels.manifest import InputKind
 from dp_spark.tables import quoted, refuse_missing_columns
 
 
+def kind_and_columns(features: Sequence[str] | None, text: str | None) -> tuple[InputKind, tuple[str, ...]]:
+    """What a model's input is, and the columns that it is made of.
+
+    Args:
+        features: one array column or several numeric columns. Either this or `text`.
+        text: one string column.
+
+    Raises:
+        ValueError: unless exactly one of the two is given.
+    """
+    if isinstance(features, str):
+        raise ValueError(f"features is the text {features!r}: expected a list of column names.")
+    if bool(features) == bool(text):
+        raise ValueError(
+            f"features is {features} and text is {text!r}: expected exactly one of the two. Name the feature "
+            "columns, or the text column."
+        )
+    return ("features", tuple(features)) if features else ("text", (str(text),))
+
+
 def input_column(df: DataFrame, kind: InputKind, columns: Sequence[str]) -> Column:
     """The model's input: array<float> for features, string for text.
 

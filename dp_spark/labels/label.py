@@ -74,9 +74,9 @@ def _check_same_lfs(label_matrix: LabelMatrix, label_model: LabelModel) -> None:
     model = (label_model.lf_names, label_model.num_classes)
     if matrix != model:
         raise ValueError(
-            f"the label matrix holds votes of {list(matrix[0])} for {matrix[1]} classes and the "
-            "label model was "
-            f"fitted on {list(model[0])} for {model[1]}: expected the same. Fit a model on this matrix."
+            f"the label matrix holds votes of {list(matrix[0])} for {matrix[1]} classes and the label "
+            f"model was fitted on {list(model[0])} for {model[1]}: expected the same. Fit a model on this "
+            "matrix."
         )
     changed = [
         name

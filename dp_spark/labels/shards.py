@@ -13,19 +13,18 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BinaryType, FloatType, StructField, StructType
 
 from dp_spark.errors import MissingResultError, OutputExistsError, SchemaError
-from dp_spark.labels.inputs import input_column, num_features_of
+from dp_spark.labels.inputs import input_column, kind_and_columns, num_features_of
 from dp_spark.labels.label import NUM_VOTES
 from dp_spark.labels.manifest import (
     LABEL_COLUMN,
     MANIFEST_FILE,
     SHARDS_FOLDER,
-    InputKind,
     ShardFile,
     ShardManifest,
 )
 from dp_spark.labels.shard_rows import INPUT, LABEL, RowCheck
 from dp_spark.storage import Storage, join_path
-from dp_spark.tables import map_batches, quoted, refuse_missing_columns
+from dp_spark.tables import map_batches, quoted, refuse_missing_columns, refuse_reserved_keys
 from dp_spark.worker_errors import translated_errors
 
 logger = logging.getLogger(__name__)
@@ -69,7 +68,7 @@ def write_shards(
             than the first; a label is null or outside [0, 1]; a key occurs twice; or no row is left.
         OutputExistsError: if shards are there already.
     """
-    kind, columns = _inputs(features, text)
+    kind, columns = kind_and_columns(features, text)
     if num_shards < 1:
         raise ValueError(f"num_shards is {num_shards}: expected at least 1.")
     num_features = num_features_of(data_points, columns) if kind == "features" else 0
@@ -117,17 +116,6 @@ def read_manifest(storage: Storage, path: str) -> ShardManifest:
     return ShardManifest.from_json(storage.read_text(file), path)
 
 
-def _inputs(features: Sequence[str] | None, text: str | None) -> tuple[InputKind, tuple[str, ...]]:
-    if isinstance(features, str):
-        raise ValueError(f"features is the text {features!r}: expected a list of column names.")
-    if bool(features) == bool(text):
-        raise ValueError(
-            f"features is {features} and text is {text!r}: expected exactly one of the two. Name the feature "
-            "columns, or the text column."
-        )
-    return ("features", tuple(features)) if features else ("text", (str(text),))
-
-
 def _joined(data_points: DataFrame, labels: DataFrame, check: RowCheck) -> DataFrame:
     key, label_column = check.key, check.label_column
     refuse_missing_columns(data_points, {"the join": key}, "the table of data points")
@@ -153,11 +141,7 @@ def _ordered(joined: DataFrame, key: Sequence[str], num_shards: int, seed: int) 
 
 def _checked(rows: DataFrame, check: RowCheck) -> DataFrame:
     """The shards' rows; the pass that checks them runs after the shuffle and keeps their order."""
-    if len(set(check.names)) < len(check.names):
-        raise SchemaError(
-            f"the key {list(check.key)} holds {check.input_name!r} or {LABEL_COLUMN!r}, which are the names "
-            "of a shard's own columns. Rename the key column."
-        )
+    refuse_reserved_keys(check.key, (check.input_name, LABEL_COLUMN))
     fields = [rows.schema[name] for name in check.key]
     input_type = BinaryType() if check.kind == "features" else rows.schema[INPUT].dataType
     fields += [StructField(check.input_name, input_type), StructField(LABEL_COLUMN, FloatType())]

@@ -123,16 +123,14 @@ def _terms(known: Column) -> list[Column]:
 def _refuse_bad_values(total: Mapping[str, float], gold_column: str) -> None:
     if total["bad_gold"]:
         raise SchemaError(
-            f"{total['bad_gold']:.0f} values of {gold_column!r} are not gold labels: expected -1 "
-            "or +1, and 0 or "
-            "null where the truth is not known. Recode the column."
+            f"{total['bad_gold']:.0f} values of {gold_column!r} are not gold labels: expected -1 or +1, "
+            "and 0 or null where the truth is not known. Recode the column."
         )
     if total["zero"] and total["positive"] and total["positive"] == total["known"]:
         raise SchemaError(
-            f"{gold_column!r} holds {total['zero']:.0f} times 0 and {total['positive']:.0f} "
-            "times 1, but never -1: "
-            "expected -1 for the negative class. Recode 0 as -1, or as null if it says that the truth is not "
-            "known."
+            f"{gold_column!r} holds {total['zero']:.0f} times 0 and {total['positive']:.0f} times 1, but "
+            "never -1: expected -1 for the negative class. Recode 0 as -1, or as null if it says that the "
+            "truth is not known."
         )
     if total["bad_label"]:
         raise SchemaError(

@@ -218,3 +218,12 @@ def test_row_ranges_cut_the_concatenation_evenly(sizes: list[int], num_ranges: i
 def test_no_range_is_refused() -> None:
     with pytest.raises(ValueError, match="num_ranges is 0"):
         plan_row_ranges([3], 0)
+
+
+def test_a_key_called_like_a_shards_own_column_is_refused(
+    spark: SparkSession, storage: Storage, tmp_path: Path
+) -> None:
+    points = spark.createDataFrame([("a", "some text")], "text string, comment string")
+    labels = spark.createDataFrame([("a", 0.5)], "text string, prob_label double")
+    with pytest.raises(SchemaError, match=r"key columns \['text'\] have the names of columns that are added"):
+        write_shards(points, labels, str(tmp_path / "set"), key=["text"], text="comment", storage=storage)
