@@ -13,6 +13,13 @@ def tutorial_votes(seed, n=10_000, m=20, coverage=0.25, low=0.45, high=0.75, pos
     return np.where(random.random((n, m)) < coverage, right, 0).astype(np.int8), gold, accuracies
 
 
+def random_votes(n, m, k=2, seed=0, coverage=0.4):
+    """Votes (n, m) of LFs that know nothing, int8."""
+    random = np.random.default_rng(seed)
+    classes = np.array([-1, 1] if k == 2 else range(1, k + 1))
+    return (random.choice(classes, (n, m)) * (random.random((n, m)) < coverage)).astype(np.int8)
+
+
 def agreement(votes):
     """Z = LᵀL / |L|ᵀ|L| and |L|ᵀ|L|, as the tutorial's code has it."""
     L = votes.astype(np.int64)

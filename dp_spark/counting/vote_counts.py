@@ -1,26 +1,26 @@
 """Vote counts: the integer statistics of a label matrix that every label model is fitted from.
 
-How often LF i votes a while LF j votes b, for all pairs and classes, and how often each vote vector
-("pattern") occurs. All are sums over data points, so that counts of parts of a table add up to the
-counts of the whole, exactly and in any order. LᵀL and |L|ᵀ|L| of the tutorial (step 2.ii) are views.
+How often LF i votes a while LF j votes b, how often an LF votes beside or against any other, and how
+often each vote vector ("pattern") occurs. All are sums over data points, so that counts of parts of a table
+add up to those of the whole, exactly and in any order. LᵀL and |L|ᵀ|L| (tutorial, step 2.ii) are views.
 """
 
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from dp_spark.counting.indicators import BLOCK_ROWS, shared_votes, vote_indicators
 from dp_spark.counting.patterns import PatternCounts, count_patterns, merge_patterns
 from dp_spark.labeling.votes import Votes, check_votes, classes_of
 
 Counts = npt.NDArray[np.int64]
 
-BLOCK_ROWS = 1 << 16  # float32 sums of 0 and 1 over a block are exact below 2**24
 MAX_INDICATORS = 1 << 14  # num_lfs * num_classes; the joint counts then take 2 GiB
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 had no num_overlaps and num_conflicts
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class VoteCounts:
         joint: (m, k, m, k) int64: joint[i, a, j, b] data points on which LF i votes class a and LF j
             class b. Classes are in the order of `classes_of(num_classes)`; joint[i, a, i, a] is how
             often LF i votes a.
+        num_overlaps: (m,) int64: data points on which the LF votes, and at least one other LF too.
+        num_conflicts: (m,) int64: data points on which the LF votes, and another LF another class.
         patterns: the distinct vote vectors and how often each occurs.
     """
 
@@ -43,6 +45,8 @@ class VoteCounts:
     num_classes: int
     num_data_points: int
     joint: Counts
+    num_overlaps: Counts
+    num_conflicts: Counts
     patterns: PatternCounts
 
     @classmethod
@@ -117,15 +121,14 @@ class VoteCounts:
 
     def with_votes(self, votes: Votes) -> "VoteCounts":
         """These counts and those of at most BLOCK_ROWS more data points: (rows, m) int8, legal votes."""
-        classes = np.array(classes_of(self.num_classes), dtype=np.int8)
-        indicators = (votes[:, :, None] == classes).reshape(len(votes), -1).astype(np.float32)
-        joint = (indicators.T @ indicators).astype(np.int64).reshape(self.joint.shape)
-        return VoteCounts(
-            lf_names=self.lf_names,
-            lf_hashes=self.lf_hashes,
-            num_classes=self.num_classes,
+        indicators = vote_indicators(votes, self.num_classes)
+        overlapping, conflicting = shared_votes(votes)
+        return replace(
+            self,
             num_data_points=self.num_data_points + len(votes),
-            joint=self.joint + joint,
+            joint=self.joint + (indicators.T @ indicators).astype(np.int64).reshape(self.joint.shape),
+            num_overlaps=self.num_overlaps + np.count_nonzero(overlapping, axis=0),
+            num_conflicts=self.num_conflicts + np.count_nonzero(conflicting, axis=0),
             patterns=merge_patterns(self.patterns, count_patterns(votes, self.patterns.log2_rate)),
         )
 
@@ -142,12 +145,12 @@ class VoteCounts:
                 f"vote counts of different labeling functions cannot be added: {mine} and {theirs}. "
                 "Count both tables with the same LFs, in the same order and version."
             )
-        return VoteCounts(
-            lf_names=self.lf_names,
-            lf_hashes=self.lf_hashes,
-            num_classes=self.num_classes,
+        return replace(
+            self,
             num_data_points=self.num_data_points + other.num_data_points,
             joint=self.joint + other.joint,
+            num_overlaps=self.num_overlaps + other.num_overlaps,
+            num_conflicts=self.num_conflicts + other.num_conflicts,
             patterns=merge_patterns(self.patterns, other.patterns),
         )
 
@@ -166,6 +169,8 @@ class VoteCounts:
             buffer,
             header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
             joint=self.joint,
+            num_overlaps=self.num_overlaps,
+            num_conflicts=self.num_conflicts,
             patterns=self.patterns.votes,
             pattern_counts=self.patterns.counts,
         )
@@ -176,7 +181,8 @@ class VoteCounts:
         """The counts that `to_bytes` wrote.
 
         Raises:
-            ValueError: if the content is no such file, or of a newer format.
+            ValueError: if the content is no such file, of a newer format, or of version 1 with sampled
+                patterns: it does not say how often an LF overlaps with any other.
         """
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             header = json.loads(arrays["header"].tobytes())
@@ -185,13 +191,20 @@ class VoteCounts:
                     f"these vote counts have format version {header['version']}: this dp_spark reads up to "
                     f"{FORMAT_VERSION}. Use the version that wrote them, or a newer one."
                 )
+            patterns = PatternCounts(arrays["patterns"], arrays["pattern_counts"], header["log2_rate"])
+            if header["version"] == 1:
+                num_overlaps, num_conflicts = _totals_of_version_1(patterns)
+            else:
+                num_overlaps, num_conflicts = arrays["num_overlaps"], arrays["num_conflicts"]
             return cls(
                 lf_names=tuple(header["lf_names"]),
                 lf_hashes=tuple(header["lf_hashes"]),
                 num_classes=header["num_classes"],
                 num_data_points=header["num_data_points"],
                 joint=arrays["joint"],
-                patterns=PatternCounts(arrays["patterns"], arrays["pattern_counts"], header["log2_rate"]),
+                num_overlaps=num_overlaps,
+                num_conflicts=num_conflicts,
+                patterns=patterns,
             )
 
 
@@ -219,5 +232,19 @@ def empty_counts(lf_names: tuple[str, ...], lf_hashes: tuple[str, ...], num_clas
         num_classes=num_classes,
         num_data_points=0,
         joint=np.zeros((num_lfs, k, num_lfs, k), dtype=np.int64),
+        num_overlaps=np.zeros(num_lfs, dtype=np.int64),
+        num_conflicts=np.zeros(num_lfs, dtype=np.int64),
         patterns=PatternCounts(np.zeros((0, num_lfs), np.int8), np.zeros(0, np.int64), 0),
     )
+
+
+def _totals_of_version_1(patterns: PatternCounts) -> tuple[Counts, Counts]:
+    """`num_overlaps` and `num_conflicts` from complete pattern counts."""
+    if patterns.log2_rate:
+        raise ValueError(
+            f"these vote counts have format version 1 and a sample of the patterns, 1 of "
+            f"{2**patterns.log2_rate}: each LF's overlaps and conflicts are not in them. Expected version "
+            f"{FORMAT_VERSION}, or all patterns. Count the votes again."
+        )
+    overlapping, conflicting = shared_votes(patterns.votes)
+    return patterns.counts @ overlapping, patterns.counts @ conflicting

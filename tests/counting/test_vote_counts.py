@@ -1,20 +1,18 @@
+import io
+import json
 from itertools import permutations
 
 import numpy as np
 import pytest
+from reference import random_votes
 
 from dp_spark import VoteCounts
 from dp_spark.counting import patterns
-from dp_spark.counting.vote_counts import BLOCK_ROWS, empty_counts
+from dp_spark.counting.indicators import BLOCK_ROWS
+from dp_spark.counting.vote_counts import empty_counts
 
 #                 LF a  b   c
 VOTES = np.array([[1, 1, 0], [1, -1, 0], [-1, -1, 0], [0, 1, 1], [0, 0, 0]], dtype=np.int8)
-
-
-def random_votes(n, m, k=2, seed=0, coverage=0.4):
-    random = np.random.default_rng(seed)
-    classes = np.array([-1, 1] if k == 2 else range(1, k + 1))
-    return (random.choice(classes, (n, m)) * (random.random((n, m)) < coverage)).astype(np.int8)
 
 
 def test_joint_counts_say_how_often_one_lf_votes_a_while_another_votes_b():
@@ -45,6 +43,53 @@ def test_counts_of_k_classes_have_one_row_per_class():
     assert counts.votes_per_class.tolist() == [[1, 1, 1], [0, 0, 2]]
     assert counts.agreements[0, 1] == 1
     assert counts.joint[0, 0, 1, 2] == 1
+
+
+def test_an_lf_overlaps_where_another_one_votes_too():
+    counts = VoteCounts.from_votes(VOTES)
+    assert counts.num_overlaps.tolist() == [3, 4, 1]
+    assert counts.num_overlaps.dtype == np.int64
+
+
+def test_an_lf_that_votes_alone_overlaps_with_none():
+    assert VoteCounts.from_votes(np.array([[1, 0], [0, -1]], dtype=np.int8)).num_overlaps.tolist() == [0, 0]
+
+
+def test_a_conflict_is_one_of_every_lf_that_votes_on_the_data_point():
+    votes = np.array([[1, 1, -1, 0], [1, 1, 0, 0], [0, 0, -1, -1]], dtype=np.int8)
+    counts = VoteCounts.from_votes(votes)
+    assert counts.num_conflicts.tolist() == [1, 1, 1, 0]
+    assert counts.num_conflicts.dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("row", "has_conflict"),
+    [
+        ((1, 3, 0), True),
+        ((2, 2, 2), False),
+        ((1, 2, 3), True),
+        ((127, 127, 1), True),
+        ((127, 127, 127), False),
+    ],
+)
+def test_votes_of_k_classes_conflict_unless_all_are_equal(row, has_conflict):
+    counts = VoteCounts.from_votes(np.array([row], dtype=np.int8), num_classes=127)
+    assert counts.num_conflicts.tolist() == [int(has_conflict and vote != 0) for vote in row]
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_overlaps_and_conflicts_are_those_of_a_row_by_row_count(k):
+    votes = random_votes(300, 6, k)
+    overlaps, conflicts = [0] * 6, [0] * 6
+    for row in votes.tolist():
+        cast = {i: vote for i, vote in enumerate(row) if vote}
+        for i in cast:
+            overlaps[i] += any(j != i for j in cast)
+            conflicts[i] += len(set(cast.values())) > 1
+    counts = VoteCounts.from_votes(votes, k)
+    assert counts.num_overlaps.tolist() == overlaps
+    assert counts.num_conflicts.tolist() == conflicts
+    assert 0 < sum(conflicts) < sum(overlaps)
 
 
 def test_patterns_are_the_distinct_vote_vectors_with_their_frequency():
@@ -103,6 +148,39 @@ def test_patterns_whose_hashes_collide_are_told_apart(monkeypatch):
 def test_counts_come_back_from_bytes_bit_identical():
     counts = VoteCounts.from_votes(random_votes(50, 3, k=4), num_classes=4, lf_hashes=["x", "y", "z"])
     assert VoteCounts.from_bytes(counts.to_bytes()).to_bytes() == counts.to_bytes()
+
+
+def rewritten(counts, version, leave_out=()):
+    """The bytes of vote counts as another version of the format has them."""
+    with np.load(io.BytesIO(counts.to_bytes())) as arrays:
+        header = json.loads(arrays["header"].tobytes()) | {"version": version}
+        kept = {name: arrays[name] for name in arrays if name not in {"header", *leave_out}}
+    buffer = io.BytesIO()
+    np.savez(buffer, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **kept)
+    return buffer.getvalue()
+
+
+def as_version_1(counts):
+    return rewritten(counts, 1, leave_out=["num_overlaps", "num_conflicts"])
+
+
+def test_counts_of_version_1_get_overlaps_and_conflicts_from_their_patterns():
+    counts = VoteCounts.from_votes(random_votes(500, 4, k=3), num_classes=3)
+    again = VoteCounts.from_bytes(as_version_1(counts))
+    assert again.to_bytes() == counts.to_bytes()
+    assert again.num_overlaps.dtype == again.num_conflicts.dtype == np.int64
+
+
+def test_counts_of_version_1_with_a_sample_of_patterns_are_refused(monkeypatch):
+    monkeypatch.setattr(patterns, "MAX_PATTERNS", 100)
+    counts = VoteCounts.from_votes(random_votes(3000, 12))
+    with pytest.raises(ValueError, match=r"version 1 and a sample of the patterns.*Count the votes again"):
+        VoteCounts.from_bytes(as_version_1(counts))
+
+
+def test_counts_of_a_newer_version_are_refused():
+    with pytest.raises(ValueError, match="format version 9: this dp_spark reads up to 2"):
+        VoteCounts.from_bytes(rewritten(VoteCounts.from_votes(VOTES), 9))
 
 
 @pytest.mark.parametrize(

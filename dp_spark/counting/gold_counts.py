@@ -1,0 +1,129 @@
+"""Gold counts: how often each LF votes each class where the truth is known, for evaluation only."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dp_spark.counting.indicators import BLOCK_ROWS, vote_indicators
+from dp_spark.labeling.votes import Votes, check_votes, classes_of
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class GoldCounts:
+    """The votes of m LFs against gold labels of k classes.
+
+    Attributes:
+        lf_names: m names.
+        num_classes: k.
+        num_gold: data points with a gold label, also those on which every LF abstains.
+        joint: (m, k, k) int64: joint[i, a, c] data points with gold class c on which LF i votes class a.
+            Classes are in the order of `classes_of(num_classes)`.
+    """
+
+    lf_names: tuple[str, ...]
+    num_classes: int
+    num_gold: int
+    joint: Counts
+
+    @classmethod
+    def from_votes(
+        cls, votes: Votes, gold: Votes, num_classes: int = 2, lf_names: Sequence[str] | None = None
+    ) -> "GoldCounts":
+        """The gold counts of a label matrix in memory.
+
+        Args:
+            votes: (n, m) int8: 0 abstains, -1 and +1 for two classes, else 1 to k.
+            gold: (n,) int8: the same classes; 0 where the truth is not known.
+            num_classes: k, 2 to 127.
+            lf_names: m unique names; default: "lf_0", "lf_1", ...
+
+        Raises:
+            ValueError: if a vote or gold label is not legal, or shapes do not match.
+        """
+        votes, gold = np.asarray(votes), np.asarray(gold)
+        check_votes(votes, num_classes)
+        num_rows, num_lfs = votes.shape
+        names = tuple(lf_names) if lf_names is not None else tuple(f"lf_{i}" for i in range(num_lfs))
+        if gold.shape != (num_rows,) or len(names) != num_lfs:
+            raise ValueError(
+                f"votes has shape {votes.shape}, gold has shape {gold.shape} and there are {len(names)} LF "
+                "names: expected (n, m), (n,) and m."
+            )
+        illegal = np.flatnonzero(~np.isin(gold, (0, *classes_of(num_classes))))
+        if len(illegal):
+            raise ValueError(
+                f"gold[{illegal[0]}] is {gold[illegal[0]]}: expected one of {classes_of(num_classes)}, or 0 "
+                "where the truth is not known. Recode it."
+            )
+        counts = empty_gold_counts(names, num_classes)
+        for start in range(0, num_rows, BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            counts = counts.with_votes(votes[rows].astype(np.int8), gold[rows].astype(np.int8))
+        return counts
+
+    @property
+    def correct(self) -> Counts:
+        """How often each LF votes the gold class: (m,) int64."""
+        return np.asarray(np.einsum("iaa->i", self.joint))
+
+    @property
+    def incorrect(self) -> Counts:
+        """How often each LF votes another class than gold: (m,) int64."""
+        return np.asarray(self.joint.sum(axis=(1, 2)) - self.correct)
+
+    def with_votes(self, votes: Votes, gold: Votes) -> "GoldCounts":
+        """These counts and those of at most BLOCK_ROWS more data points.
+
+        Args:
+            votes: (rows, m) int8, legal votes.
+            gold: (rows,) int8, legal gold labels; rows with 0 are left out.
+        """
+        known = gold != 0
+        lf_votes = vote_indicators(votes[known], self.num_classes)
+        truth = vote_indicators(gold[known, None], self.num_classes)
+        joint = (lf_votes.T @ truth).astype(np.int64).reshape(self.joint.shape)
+        return GoldCounts(
+            self.lf_names, self.num_classes, self.num_gold + int(known.sum()), self.joint + joint
+        )
+
+    def __add__(self, other: "GoldCounts") -> "GoldCounts":
+        """The counts of both parts together: exact, and the same in any order.
+
+        Raises:
+            ValueError: if the parts are not of the same LFs and classes.
+        """
+        mine, theirs = (self.lf_names, self.num_classes), (other.lf_names, other.num_classes)
+        if mine != theirs:
+            raise ValueError(
+                f"gold counts of different labeling functions cannot be added: {mine} and {theirs}. "
+                "Count both tables with the same LFs, in the same order."
+            )
+        return GoldCounts(*mine, self.num_gold + other.num_gold, self.joint + other.joint)
+
+    def to_bytes(self) -> bytes:
+        """The counts as an .npz file without pickles: the same bytes for the same counts."""
+        buffer = io.BytesIO()
+        np.savez(buffer, lf_names=np.array(self.lf_names), num_gold=self.num_gold, joint=self.joint)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "GoldCounts":
+        """The counts that `to_bytes` wrote."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            joint = arrays["joint"]
+            return cls(tuple(arrays["lf_names"].tolist()), joint.shape[1], int(arrays["num_gold"]), joint)
+
+
+def empty_gold_counts(lf_names: tuple[str, ...], num_classes: int) -> GoldCounts:
+    """The gold counts of no data points: the neutral element of `+`.
+
+    Raises:
+        ValueError: if `num_classes` is not 2 to 127.
+    """
+    k = len(classes_of(num_classes))
+    return GoldCounts(lf_names, num_classes, 0, np.zeros((len(lf_names), k, k), dtype=np.int64))
