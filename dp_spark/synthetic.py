@@ -15,7 +15,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from dp_spark.hashing import GOLDEN_GAMMA, mixed
-from dp_spark.labeling.functions import LabelingFunction, vote_column
+from dp_spark.labeling.column_lfs import vote_column
+from dp_spark.labeling.labeling_function import LabelingFunction
 
 Floats = npt.NDArray[np.float64]
 

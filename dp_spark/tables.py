@@ -1,5 +1,6 @@
 """Tables that stages write and read, and the checks on columns and keys that they share."""
 
+import hashlib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -10,7 +11,7 @@ from pyspark.sql.types import StructType
 
 from dp_spark.errors import SchemaError
 from dp_spark.storage import Storage, publish, read_description, write_description
-from dp_spark.worker_errors import translated_errors
+from dp_spark.worker_errors import Investigate, translated_errors
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ def write_table(
     description: dict[str, object],
     key: Sequence[str],
     overwrite: bool = False,
+    examine: Callable[[DataFrame, int], dict[str, object]] | None = None,
+    investigate: Investigate | None = None,
 ) -> int:
     """Write a table with one row per key as Parquet, check it, publish it, and return its number of rows.
 
@@ -43,6 +46,9 @@ def write_table(
         description: what else `read_table` gives back, in JSON's types.
         key: the columns that identify a row.
         overwrite: replace a result that is there.
+        examine: looks at the table on storage and its number of rows before it is published; returns more
+            of the description, or raises.
+        investigate: finds out more about a failure of the write, as of `translated_errors`.
 
     Raises:
         SchemaError: if the table is empty, or keys are null or occur twice; nothing is left at `path`.
@@ -51,7 +57,7 @@ def write_table(
     with publish(storage, path, overwrite=overwrite) as staged:
         seen = Observation()
         observed = df.observe(seen, F.count(F.lit(1)).alias("num_rows"))
-        with translated_errors():
+        with translated_errors(investigate):
             observed.write.parquet(staged)
         written = storage.spark.read.parquet(staged)
         num_rows = written.count()
@@ -65,10 +71,11 @@ def write_table(
                 f"the {kind} has {num_rows} rows on storage of {seen.get['num_rows']} computed: expected "
                 "all. Nothing was published; run again."
             )
+        content = {"kind": kind, "num_data_points": num_rows, "key": list(key), **description}
+        if examine is not None:
+            content.update(examine(written, num_rows))
         refuse_duplicate_keys(written, key)
-        write_description(
-            storage, staged, {"kind": kind, "num_data_points": num_rows, "key": list(key), **description}
-        )
+        write_description(storage, staged, content)
     logger.info("wrote %s: n=%d to %s", kind, num_rows, path)
     return num_rows
 
@@ -134,32 +141,57 @@ def refuse_reserved_keys(key: Sequence[str], reserved: Sequence[str]) -> None:
         )
 
 
-def refuse_duplicate_keys(df: DataFrame, key: Sequence[str]) -> None:
+def refuse_duplicate_keys(df: DataFrame, key: Sequence[str], what: str = "the key") -> None:
     """Refuse a table in which a key is null or occurs twice.
 
     Keys are first grouped by a 64-bit hash, which moves 8 bytes a row whatever the key; only keys whose
     hashes meet are compared themselves.
 
+    Args:
+        df: the table.
+        key: the columns that have to identify a row.
+        what: what the error calls them.
+
     Raises:
-        SchemaError: naming some of the keys.
+        SchemaError: naming some of the keys, and how many there are.
     """
     columns = [quoted(name) for name in key]
-    null = df.where(_any_null(columns)).select(*columns).limit(NUM_EXAMPLES).collect()
+    without = df.where(_any_null(columns)).select(*columns)
+    null = without.limit(NUM_EXAMPLES).collect()
     if null:
         raise SchemaError(
-            f"the key {list(key)} is null in some rows, such as {[row.asDict() for row in null]}. "
-            "A data point needs a key: remove these rows or fill it in."
+            f"{what} {list(key)} is null in {without.count():,} rows, such as "
+            f"{[row.asDict() for row in null]}. A data point needs a key: remove these rows or fill it in."
         )
     hashed, is_repeated = df.withColumn(_HASH, F.xxhash64(*columns)), F.col(_COUNT) > 1
     hashes = hashed.groupBy(_HASH).agg(_num_rows()).where(is_repeated).select(_HASH)
     suspects = hashed.join(hashes, on=_HASH, how="left_semi")
-    twice = suspects.groupBy(*columns).agg(_num_rows()).where(is_repeated).limit(NUM_EXAMPLES).collect()
+    repeated = suspects.groupBy(*columns).agg(_num_rows()).where(is_repeated)
+    twice = repeated.limit(NUM_EXAMPLES).collect()
     if twice:
         examples = [{name: row[name] for name in key} for row in twice]
         raise SchemaError(
-            f"the key {list(key)} occurs more than once, such as {examples}. Labels are joined to data "
-            "points by key: choose columns that identify a row, or remove the duplicates."
+            f"{what} {list(key)} occurs more than once, such as {examples}; {repeated.count():,} of them do. "
+            "Labels are joined to data points by key: choose columns that identify a row, or remove the "
+            "duplicates."
         )
+
+
+def table_digest(df: DataFrame) -> tuple[int, str]:
+    """The number of rows and a digest of the rows in any order, in one pass.
+
+    The digest is of sums of 64-bit hashes: it tells an old version of a table from a new one, but not from
+    one that somebody made to deceive.
+    """
+    row_hash = F.xxhash64(*map(quoted, df.columns))
+    sums = df.select(row_hash.alias(_HASH)).agg(
+        F.count(F.lit(1)).alias(_COUNT),
+        F.bit_xor(_HASH).alias("xor"),
+        F.sum(F.col(_HASH).cast("decimal(38,0)")).cast("string").alias("sum"),
+    )
+    (row,) = sums.collect()  # one row
+    content = f"{row[_COUNT]}:{row['xor']}:{row['sum']}:{df.schema.simpleString()}"
+    return int(row[_COUNT]), hashlib.sha256(content.encode()).hexdigest()
 
 
 def _num_rows() -> Column:

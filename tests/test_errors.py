@@ -10,7 +10,7 @@ from dp_spark import errors
 from dp_spark.counting.count import count_votes
 from dp_spark.label_model.fit import fit_label_model
 from dp_spark.labeling.apply import apply_lfs
-from dp_spark.labeling.functions import vote_column
+from dp_spark.labeling.column_lfs import vote_column
 from dp_spark.labeling.matrix import write_label_matrix
 from dp_spark.labels.label import label
 from dp_spark.session import run_job

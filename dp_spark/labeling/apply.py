@@ -1,28 +1,34 @@
-"""Labeling functions over the partitions of a table.  (Tutorial, step 1.)
-
-One pass in Arrow batches: a batch becomes data points, every LF votes on each of them, and the votes
-leave as one binary column beside the key.
-"""
+"""Labeling functions over the partitions of a table.  (Tutorial, step 1.)"""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-import pyarrow as pa
 from pyspark.sql import DataFrame
-from pyspark.sql.types import BinaryType, StructType
+from pyspark.sql.types import StringType
 
-from dp_spark.errors import IllegalVoteError, LabelingFunctionError
-from dp_spark.labeling.data_point import data_points
-from dp_spark.labeling.functions import LabelingFunction
-from dp_spark.labeling.matrix import VOTES_COLUMN, LabelMatrix, pack_votes
-from dp_spark.labeling.votes import Votes, as_votes, classes_of, first_illegal
-from dp_spark.tables import BatchPass, map_batches, quoted, refuse_missing_columns, refuse_reserved_keys
-from dp_spark.worker_errors import marked
+from dp_spark.errors import SchemaError
+from dp_spark.labeling.application import Application
+from dp_spark.labeling.ballot import preprocessors_of
+from dp_spark.labeling.content_hash import digest
+from dp_spark.labeling.labeling_function import HASH_DIGITS, LabelingFunction, refuse_bad_budget
+from dp_spark.labeling.matrix import LabelMatrix
+from dp_spark.labeling.packing import VOTES_COLUMN
+from dp_spark.labeling.rules import PatternRule, known_choices
+from dp_spark.labeling.tally import ERRORS_COLUMN, TALLY_COLUMN
+from dp_spark.labeling.votes import Classes
+from dp_spark.labeling.watch import LF_TIMEOUT_SECONDS
+from dp_spark.tables import quoted, refuse_missing_columns, refuse_reserved_keys
 
 
 def apply_lfs(
-    df: DataFrame, lfs: Sequence[LabelingFunction], *, key: Sequence[str], num_classes: int = 2
+    df: DataFrame,
+    lfs: Sequence[LabelingFunction],
+    *,
+    key: Sequence[str],
+    num_classes: int | None = None,
+    class_names: Sequence[str] = (),
+    max_lf_errors: int | float = 0,
+    lf_timeout_seconds: float = LF_TIMEOUT_SECONDS,
 ) -> LabelMatrix:
     """The label matrix of `lfs` on the rows of `df`; nothing runs until it is written or counted.
 
@@ -30,107 +36,76 @@ def apply_lfs(
 
     Args:
         df: one row per data point.
-        lfs: m labeling functions with different names.
+        lfs: m labeling functions of any kinds, with different names.
         key: columns of `df` that identify a row; kept in the label matrix.
-        num_classes: 2 (votes -1 and +1) to 127 (votes 1 to k).
+        num_classes: 2 (votes -1 and +1) to 127 (votes 1 to k); default: as many as names, or 2.
+        class_names: what labeling functions may call the classes; for two classes the negative one first.
+        max_lf_errors: on how many data points (an integer), or what share of them (a float below 1), a labeling
+            function may fail, unless it says so itself; it abstains there, and the failures are counted. The
+            budget of the whole table is checked by `write_label_matrix`; other uses check each task's part of it.
+            An illegal vote is a mistake in the function, which no budget covers.
+        lf_timeout_seconds: how long one may take for a data point or, for a function of batches, a batch, unless
+            it says so itself. One that hangs inside a C library is ended, with its worker, after twice that.
 
     Raises:
-        ValueError: if there are no LFs, one is not a LabelingFunction, or two have one name.
+        ValueError: if there are no LFs, one is not a LabelingFunction, two have one name, or one votes for
+            classes that there are not.
         SchemaError: if `df` lacks a key column or a column that an LF reads.
-        LabelingFunctionError, IllegalVoteError: from the writing or counting, naming LF and row key.
+        LabelingFunctionError: if an LF cannot be sent to the executors. From the writing or counting, naming LF and
+            row key: if one failed more often than its budget allows, ended its worker, or cast an illegal vote.
     """
-    _check_lfs(lfs)
-    classes_of(num_classes)
-    _check_columns(df, lfs, key)
-    shown = _columns_to_ship(df, lfs, key)
-    schema = StructType([df.schema[name] for name in key]).add(VOTES_COLUMN, BinaryType(), nullable=False)
-    votes = map_batches(df.select(*map(quoted, shown)), _voter(tuple(lfs), tuple(key), num_classes), schema)
-    return LabelMatrix(
-        df=votes,
+    classes = Classes(num_classes or len(class_names) or 2, tuple(class_names))
+    application = Application(
+        df=df,
+        lfs=tuple(lfs),
         key=tuple(key),
+        classes=classes,
+        budgets=tuple(max_lf_errors if lf.max_errors is None else lf.max_errors for lf in checked_lfs(lfs)),
+        timeouts=tuple(lf.timeout_seconds or lf_timeout_seconds for lf in lfs),
+    )
+    refuse_bad_budget(max_lf_errors, "max_lf_errors")
+    if not lf_timeout_seconds > 0:
+        raise ValueError(f"lf_timeout_seconds is {lf_timeout_seconds}: expected more than 0.")
+    check_application(application)
+    return label_matrix_of(application)
+
+
+def label_matrix_of(application: Application) -> LabelMatrix:
+    """The label matrix that an application computes."""
+    lfs, classes = application.lfs, application.classes
+    return LabelMatrix(
+        df=application.plan().df.select(*map(quoted, application.key), VOTES_COLUMN),
+        key=application.key,
         lf_names=tuple(lf.name for lf in lfs),
-        lf_hashes=tuple(lf.content_hash for lf in lfs),
-        num_classes=num_classes,
+        lf_hashes=tuple(_hash_with(lf, classes) for lf in lfs),
+        num_classes=classes.num_classes,
+        class_names=classes.names,
+        application=application,
     )
 
 
-def cast_votes(
-    points: Sequence[object],
-    lfs: Sequence[LabelingFunction],
-    num_classes: int,
-    name_row: Callable[[int], str],
-) -> Votes:
-    """The votes of LFs on data points: (len(points), len(lfs)) int8.
-
-    Args:
-        points: data points, with columns as attributes.
-        lfs: m labeling functions.
-        num_classes: 2 to 127.
-        name_row: says in an error which row is meant, given its position.
-
-    Raises:
-        LabelingFunctionError: if an LF raises.
-        IllegalVoteError: if an LF returns something else than a vote or None.
-    """
-    votes = np.zeros((len(points), len(lfs)), dtype=np.int8)
-    for column, lf in enumerate(lfs):
-        answers = _answers(points, lf, name_row)
-        illegal = first_illegal(answers, num_classes)
-        if illegal is not None:
-            raise IllegalVoteError(
-                f"labeling function {lf.name!r} returned {answers[illegal]!r} for the row "
-                f"{name_row(illegal)}: expected one of {classes_of(num_classes)}, or 0 or None to abstain. "
-                "Return an integer vote."
-            )
-        votes[:, column] = as_votes(answers)
-    return votes
+def check_application(application: Application) -> None:
+    """Refuse what can be seen to go wrong before anything runs; raises as `apply_lfs` does."""
+    df, lfs, key = application.df, application.lfs, application.key
+    _check_columns(df, lfs, key)
+    _refuse_ambiguous(df, application.columns_needed())
+    derived = {p.name for p in preprocessors_of(lfs)} & set(df.columns)
+    if derived:
+        raise ValueError(
+            f"preprocessors have the names of columns of the table: {sorted(derived)}: expected names of their own. "
+            "Rename them."
+        )
+    _check_choices(lfs, application.classes)
+    _check_pattern_columns(df, lfs)
 
 
-def _answers(points: Sequence[object], lf: LabelingFunction, name_row: Callable[[int], str]) -> list[object]:
-    answers: list[object] = []
-    function, resources = lf.function, _loaded_resources(lf)
-    try:
-        for x in points:
-            answers.append(function(x, **resources))
-    except (
-        Exception,
-        SystemExit,
-    ) as problem:  # the user's code: whatever it raises, the LF and row are named
-        raise LabelingFunctionError(
-            f"labeling function {lf.name!r} raised {type(problem).__name__}: {problem} for the row "
-            f"{name_row(len(answers))}. Correct it, or let it return None for rows like this one."
-        ) from problem
-    return answers
+def _hash_with(lf: LabelingFunction, classes: Classes) -> str:
+    """The content hash, with the class names that decide what a vote by name means."""
+    return digest(lf.content_hash, classes.names)[:HASH_DIGITS] if classes.names else lf.content_hash
 
 
-def _loaded_resources(lf: LabelingFunction) -> dict[str, object]:
-    try:
-        return lf.loaded_resources()
-    except (Exception, SystemExit) as problem:  # the user's code
-        raise LabelingFunctionError(
-            f"labeling function {lf.name!r} could not load its resources: "
-            f"{type(problem).__name__}: {problem}. Is what they are loaded from there on every machine?"
-        ) from problem
-
-
-def _voter(lfs: tuple[LabelingFunction, ...], key: tuple[str, ...], num_classes: int) -> BatchPass:
-    def vote(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            keys = [batch.column(batch.schema.get_field_index(name)) for name in key]
-
-            def name_row(row: int, keys: list[pa.Array] = keys) -> str:
-                return str({name: column[row].as_py() for name, column in zip(key, keys, strict=True)})
-
-            try:
-                votes = cast_votes(data_points(batch), lfs, num_classes, name_row)
-            except LabelingFunctionError as problem:
-                raise marked(problem) from problem
-            yield pa.RecordBatch.from_arrays([*keys, pack_votes(votes)], names=[*key, VOTES_COLUMN])
-
-    return vote
-
-
-def _check_lfs(lfs: Sequence[LabelingFunction]) -> None:
+def checked_lfs(lfs: Sequence[LabelingFunction]) -> Sequence[LabelingFunction]:
+    """The labeling functions, if there are some, all are that, and have different names; else a ValueError."""
     if not lfs:
         raise ValueError("there are no labeling functions: expected at least one in the list.")
     for lf in lfs:
@@ -144,20 +119,53 @@ def _check_lfs(lfs: Sequence[LabelingFunction]) -> None:
             f"labeling functions share the names {twice}: expected different names. Rename them, or pass "
             "name=... to @labeling_function."
         )
+    return lfs
+
+
+def _check_choices(lfs: Sequence[LabelingFunction], classes: Classes) -> None:
+    wrong = [
+        f"labeling function {lf.name!r} votes {choice!r}"
+        for lf in lfs
+        for choice in known_choices(lf.rule)
+        if classes.vote_of(choice) is None
+    ]
+    if wrong:
+        raise ValueError(f"{'; '.join(wrong)}: {classes.expected()}.")
+
+
+def _check_pattern_columns(df: DataFrame, lfs: Sequence[LabelingFunction]) -> None:
+    columns = {lf.name: lf.rule.column for lf in lfs if isinstance(lf.rule, PatternRule)}
+    types = {name: df.schema[column].dataType for name, column in columns.items()}
+    wrong = [
+        f"labeling function {name!r} searches {columns[name]!r} of type {data_type.simpleString()}"
+        for name, data_type in types.items()
+        if not isinstance(data_type, StringType)
+    ]
+    if wrong:
+        raise SchemaError(f"{'; '.join(wrong)}: expected a column of text. Cast it to string.")
 
 
 def _check_columns(df: DataFrame, lfs: Sequence[LabelingFunction], key: Sequence[str]) -> None:
     if not key or len(set(key)) != len(key):
         raise ValueError(f"key is {list(key)}: expected the names of one or more different columns.")
-    refuse_reserved_keys(key, (VOTES_COLUMN, *(lf.name for lf in lfs)))
+    refuse_reserved_keys(key, (VOTES_COLUMN, TALLY_COLUMN, ERRORS_COLUMN, *(lf.name for lf in lfs)))
     wanted: dict[str, Sequence[str]] = {"the key": key}
     wanted.update({f"labeling function {lf.name!r}": lf.columns for lf in lfs if lf.columns is not None})
     refuse_missing_columns(df, wanted, "the table")
+    own = sorted(name for name in df.columns if name.startswith("_dp_spark_"))
+    if own:
+        raise SchemaError(
+            f"the table has the columns {own}, whose names dp_spark keeps for itself. Rename them."
+        )
 
 
-def _columns_to_ship(df: DataFrame, lfs: Sequence[LabelingFunction], key: Sequence[str]) -> list[str]:
-    """The key and the columns that the LFs read; all columns if that is not known of some LF."""
-    read: set[str] = set(key)
-    for lf in lfs:
-        read.update(df.columns if lf.columns is None else lf.columns)
-    return [name for name in df.columns if name in read]
+def _refuse_ambiguous(df: DataFrame, needed: Sequence[str]) -> None:
+    """Refuse columns of one name, among those that are needed; Spark cannot tell them apart."""
+    is_exact = df.sparkSession.conf.get("spark.sql.caseSensitive") == "true"
+    num_of_name = Counter(name if is_exact else name.lower() for name in df.columns)
+    twice = [name for name in needed if num_of_name[name if is_exact else name.lower()] > 1]
+    if twice:
+        raise SchemaError(
+            f"the table has columns of one name (to Spark, case does not count): {sorted(twice)}: expected different "
+            "names. Rename them, or set spark.sql.caseSensitive=true if they differ in case."
+        )

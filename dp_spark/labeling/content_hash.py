@@ -28,11 +28,15 @@ def digest(*values: object) -> str:
     return hashlib.sha256(_canonical(list(values), frozenset()).encode()).hexdigest()
 
 
-def columns_read(function: object) -> tuple[str, ...] | None:
+def columns_read(function: object, *, attributes: bool = True) -> tuple[str, ...] | None:
     """The columns that a function reads of its first argument, sorted, or None if that can't be told.
 
     It can be told if the source is at hand and the argument is used only as `x.column`,
     `x["column"]` or `getattr(x, "column")`.
+
+    Args:
+        function: of the user.
+        attributes: whether an attribute of the argument is a column; not so for a pandas DataFrame.
     """
     tree = _function_tree(function) if isinstance(function, FunctionType) else None
     if tree is None or not (tree.args.posonlyargs + tree.args.args):
@@ -42,7 +46,7 @@ def columns_read(function: object) -> tuple[str, ...] | None:
     understood: set[int] = set()
     for node in ast.walk(tree):
         column = _column_of(node, point)
-        if column is not None:
+        if column is not None and (attributes or isinstance(node, ast.Subscript)):
             columns.add(column[0])
             understood.add(id(column[1]))
     if sum(isinstance(n, ast.arg) and n.arg == point for n in ast.walk(tree)) > 1:
@@ -56,7 +60,9 @@ def _column_of(node: ast.AST, point: str) -> tuple[str, ast.expr] | None:
     match node:
         case ast.Attribute(value=ast.Name(id=name) as mention, attr=column, ctx=ast.Load()):
             pass
-        case ast.Subscript(value=ast.Name(id=name) as mention, slice=ast.Constant(value=str() as column)):
+        case ast.Subscript(
+            value=ast.Name(id=name) as mention, slice=ast.Constant(value=str() as column), ctx=ast.Load()
+        ):
             pass
         case ast.Call(
             func=ast.Name(id="getattr"),
@@ -126,7 +132,7 @@ def _canonical_code_or_object(value: object, seen: frozenset[int]) -> str:
         return f"{cls}:{_canonical(attributes, seen)}"
     try:
         return f"{cls}:{hashlib.sha256(pickle.dumps(value, protocol=4)).hexdigest()}"
-    except (pickle.PicklingError, TypeError, AttributeError):
+    except Exception:  # objects raise what they like when they are pickled; shipping.py then names them
         return f"{cls}:unpicklable"
 
 
@@ -136,8 +142,8 @@ def _canonical_function(function: FunctionType, seen: frozenset[int]) -> str:
         return f"function:{name}"
     tree = _function_tree(function)
     code = _canonical_code(function.__code__) if tree is None else _canonical_tree(tree)
-    cells = [_cell_content(cell) for cell in function.__closure__ or ()]
-    parts = (function.__defaults__, function.__kwdefaults__, cells, _globals_used(function))
+    cells = [cell_content(cell) for cell in function.__closure__ or ()]
+    parts = (function.__defaults__, function.__kwdefaults__, cells, globals_used(function))
     return f"def:{code}:{_canonical(parts, seen)}"
 
 
@@ -183,7 +189,7 @@ def _canonical_code(code: CodeType) -> str:
     return f"{code.co_code.hex()}:{constants}:{code.co_names}:{code.co_varnames}"
 
 
-def _globals_used(function: FunctionType) -> dict[str, object]:
+def globals_used(function: FunctionType) -> dict[str, object]:
     """The globals that a function names, and what it names of the user's modules among them."""
     names = sorted(set(_names_used(function.__code__)))
     used: dict[str, object] = {}
@@ -195,12 +201,13 @@ def _globals_used(function: FunctionType) -> dict[str, object]:
             if name not in namespace or qualified in used:
                 continue
             value = used[qualified] = namespace[name]
-            if isinstance(value, ModuleType) and _is_of_the_user(value):
+            if isinstance(value, ModuleType) and is_of_the_user(value):
                 waiting.append((value.__name__, vars(value)))
     return used
 
 
-def _is_of_the_user(module: ModuleType) -> bool:
+def is_of_the_user(module: ModuleType) -> bool:
+    """Whether a module is neither installed nor built in, so that its code is part of a digest."""
     # dp_spark loads its public names when they are first used: what it holds depends on the moment.
     return module.__name__ != "dp_spark" and not _is_installed(_source_file(module))
 
@@ -212,7 +219,8 @@ def _names_used(code: CodeType) -> Iterator[str]:
             yield from _names_used(constant)
 
 
-def _cell_content(cell: object) -> object:
+def cell_content(cell: object) -> object:
+    """What a variable of an enclosing function holds; None if nothing yet."""
     try:
         return cell.cell_contents  # type: ignore[attr-defined]
     except ValueError:  # a cell that is not filled yet

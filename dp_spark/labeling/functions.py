@@ -1,4 +1,4 @@
-"""Labeling functions: plain Python functions that vote on one data point.  (Tutorial, step 1.)
+"""Labeling functions from Python functions, of one data point or of a batch.  (Tutorial, step 1.)
 
     @labeling_function
     def mentions_money(x):
@@ -8,76 +8,27 @@
     def from_known_spammer(x, spammers):
         return POSITIVE if x.author in spammers else None
 
-`x` is a data point: the row's columns are its attributes (`x.text`, or `x["odd name"]`). The decorated
-object can be called like the function it wraps, with anything that has those attributes, so that a
-unit test needs no Spark.
+    @batch_labeling_function
+    def long_text(batch):
+        return vote(positive=batch["text"].str.len() > 150)
+
+`x` is a data point: the row's columns are its attributes (`x.text`, or `x["odd name"]`); `batch` is a pandas
+DataFrame of data points. The decorated object can be called like the function it wraps, so that a unit test
+needs no Spark. Other kinds: column_lfs.py, pattern_lfs.py, lookup_lfs.py, model_lfs.py, crowd_lfs.py.
 """
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import overload
 
-from dp_spark.labeling.content_hash import columns_read, digest
+from dp_spark.labeling.content_hash import columns_read
+from dp_spark.labeling.labeling_function import LabelingFunction, content_hash
+from dp_spark.labeling.preprocessors import Preprocessor, columns_needed, with_dependencies
+from dp_spark.labeling.rules import BatchFormat, BatchRule, RowRule
+from dp_spark.labeling.signature import refuse_other_parameters
+from dp_spark.labeling.vote import Vote
 
-VoteFunction = Callable[..., int | None]
-
-_LOADED: dict[str, object] = {}  # what `loaded_once` loaded in this process, by digest of the loader
-
-
-@dataclass(frozen=True)
-class LoadedOnce:
-    """A resource that every Python worker loads for itself, the first time an LF needs it."""
-
-    load: Callable[[], object]
-    key: str
-
-    def get(self) -> object:
-        """The loaded object, the same one for the life of this process."""
-        if self.key not in _LOADED:
-            _LOADED[self.key] = self.load()
-        return _LOADED[self.key]
-
-
-def loaded_once(load: Callable[[], object]) -> LoadedOnce:
-    """Declare a resource that is too big or too stateful to ship: a model, a connection, an index.
-
-    Args:
-        load: called without arguments, once per Python worker.
-    """
-    return LoadedOnce(load=load, key=digest(load))
-
-
-@dataclass(frozen=True)
-class LabelingFunction:
-    """A named function that votes on one data point.
-
-    Attributes:
-        name: unique within a label matrix; what reports and errors call it.
-        function: takes a data point and the resources by name; returns a vote, or None to abstain.
-        resources: keyword arguments of every call. A `LoadedOnce` is replaced by what it loads.
-        columns: the columns that the function reads, or None if that is not known: then it is
-            shown all of them.
-        content_hash: 16 hex digits over the code, its constants and its resources, but not over
-            comments or formatting. Two runs with the same hash cast the same votes.
-    """
-
-    name: str
-    function: VoteFunction
-    resources: Mapping[str, object] = field(default_factory=dict)
-    columns: tuple[str, ...] | None = None
-    content_hash: str = ""
-
-    def __call__(self, x: object) -> int | None:
-        """What the wrapped function returns for data point `x`."""
-        return self.function(x, **self.loaded_resources())
-
-    def loaded_resources(self) -> dict[str, object]:
-        """The keyword arguments of a call, with every `LoadedOnce` loaded."""
-        return {
-            name: value.get() if isinstance(value, LoadedOnce) else value
-            for name, value in self.resources.items()
-        }
+VoteFunction = Callable[..., Vote | None]
+BatchFunction = Callable[..., object]
 
 
 @overload
@@ -88,6 +39,9 @@ def labeling_function(
     name: str | None = None,
     resources: Mapping[str, object] | None = None,
     columns: Sequence[str] | None = None,
+    preprocessors: Sequence[Preprocessor] = (),
+    max_errors: int | float | None = None,
+    timeout_seconds: float | None = None,
 ) -> Callable[[VoteFunction], LabelingFunction]: ...
 def labeling_function(
     function: VoteFunction | None = None,
@@ -96,6 +50,9 @@ def labeling_function(
     name: str | None = None,
     resources: Mapping[str, object] | None = None,
     columns: Sequence[str] | None = None,
+    preprocessors: Sequence[Preprocessor] = (),
+    max_errors: int | float | None = None,
+    timeout_seconds: float | None = None,
 ) -> LabelingFunction | Callable[[VoteFunction], LabelingFunction]:
     """Turn a function of one data point into a labeling function; with or without parentheses.
 
@@ -104,6 +61,9 @@ def labeling_function(
         name: default: the function's own name.
         resources: passed to every call by keyword: sets, dictionaries, thresholds, `loaded_once(...)`.
         columns: the columns that it reads. Default: found in its source, where that is possible.
+        preprocessors: whose values it reads, as attributes of the data point.
+        max_errors: on how many data points (an integer), or what share of them (a float below 1), it may fail.
+        timeout_seconds: how long it may take for one data point.
 
     Raises:
         ValueError: if the function takes no data point, or does not take a resource by its name.
@@ -117,46 +77,90 @@ def labeling_function(
     """
 
     def decorate(function: VoteFunction) -> LabelingFunction:
-        shipped = dict(resources or {})
-        lf_name = name or function.__name__
-        _check_signature(lf_name, function, shipped)
+        shipped, used, lf_name = dict(resources or {}), tuple(preprocessors), name or function.__name__
+        refuse_other_parameters(f"labeling function {lf_name!r}", function, shipped)
+        with_dependencies(used)
         return LabelingFunction(
             name=lf_name,
-            function=function,
+            kind="row",
+            rule=RowRule(function),
             resources=shipped,
-            columns=columns_read(function) if columns is None else tuple(columns),
-            content_hash=digest(function, shipped)[:16],
+            columns=columns_needed(columns_read(function) if columns is None else tuple(columns), used),
+            preprocessors=used,
+            content_hash=content_hash(function, shipped, used),
+            max_errors=max_errors,
+            timeout_seconds=timeout_seconds,
         )
 
     return decorate if function is None else decorate(function)
 
 
-def vote_column(column: str, name: str | None = None) -> LabelingFunction:
-    """A labeling function that casts the votes that already stand in a column of the table.
+@overload
+def batch_labeling_function(function: BatchFunction, /) -> LabelingFunction: ...
+@overload
+def batch_labeling_function(
+    *,
+    batch_format: BatchFormat = "pandas",
+    name: str | None = None,
+    resources: Mapping[str, object] | None = None,
+    columns: Sequence[str] | None = None,
+    preprocessors: Sequence[Preprocessor] = (),
+    max_errors: int | float | None = None,
+    timeout_seconds: float | None = None,
+) -> Callable[[BatchFunction], LabelingFunction]: ...
+def batch_labeling_function(
+    function: BatchFunction | None = None,
+    /,
+    *,
+    batch_format: BatchFormat = "pandas",
+    name: str | None = None,
+    resources: Mapping[str, object] | None = None,
+    columns: Sequence[str] | None = None,
+    preprocessors: Sequence[Preprocessor] = (),
+    max_errors: int | float | None = None,
+    timeout_seconds: float | None = None,
+) -> LabelingFunction | Callable[[BatchFunction], LabelingFunction]:
+    """Turn a function of a batch of data points into a labeling function; with or without parentheses.
 
-    For crowd workers and earlier systems: null abstains, anything else must be a legal vote.
+    The function returns one vote per data point, in their order: integers or class names in a NumPy or Arrow
+    array, a pandas Series or a list; null abstains. Votes must not depend on the other data points of a
+    batch: what fails on a batch is tried again on parts of it, to find the data points that it fails on.
 
     Args:
-        column: holds the votes, as integers.
-        name: default: the column's name.
+        function: takes a batch and the resources.
+        batch_format: "pandas" for a DataFrame, "arrow" for a `pyarrow.RecordBatch`, which is faster.
+        name: default: the function's own name.
+        resources: passed to every call by keyword.
+        columns: the columns that it reads. Default: found in its source if it uses the batch only as
+            `batch["column"]`; else it is shown all columns.
+        preprocessors: whose values it reads: further columns of the batch (lists of Python objects, so pandas).
+        max_errors: on how many data points (an integer), or what share of them (a float below 1), it may fail.
+        timeout_seconds: how long it may take for one batch of at most 10,000 data points (a Spark setting).
+
+    Raises:
+        ValueError: if the function takes no batch, or does not take a resource by its name, or
+            preprocessors are given for Arrow.
     """
-    return labeling_function(name=name or column, resources={"column": column}, columns=[column])(
-        _existing_vote
-    )
 
+    def decorate(function: BatchFunction) -> LabelingFunction:
+        shipped, used, lf_name = dict(resources or {}), tuple(preprocessors), name or function.__name__
+        refuse_other_parameters(f"labeling function {lf_name!r}", function, shipped, shown="batch")
+        if batch_format not in ("pandas", "arrow") or (used and batch_format == "arrow"):
+            raise ValueError(
+                f"labeling function {lf_name!r} has batch_format={batch_format!r} and {len(used)} preprocessors: "
+                'expected "pandas", or "arrow" without preprocessors, whose values are Python objects.'
+            )
+        read = columns_read(function, attributes=False) if columns is None else tuple(columns)
+        return LabelingFunction(
+            name=lf_name,
+            kind="batch",
+            rule=BatchRule(function, batch_format),
+            resources=shipped,
+            columns=columns_needed(read, with_dependencies(used)),
+            preprocessors=used,
+            content_hash=content_hash([batch_format, function], shipped, used),
+            max_errors=max_errors,
+            timeout_seconds=timeout_seconds,
+        )
 
-def _existing_vote(x: object, column: str) -> int | None:
-    vote: int | None = getattr(x, column)
-    return vote
-
-
-def _check_signature(lf_name: str, function: VoteFunction, resources: Mapping[str, object]) -> None:
-    signature = inspect.signature(function)
-    try:
-        signature.bind(object(), **resources)
-    except TypeError as problem:
-        raise ValueError(
-            f"labeling function {lf_name!r} has the parameters {signature} and the resources "
-            f"{sorted(resources)}: {problem}. Expected one parameter for the data point and one "
-            "keyword parameter for each resource."
-        ) from problem
+    return decorate if function is None else decorate(function)

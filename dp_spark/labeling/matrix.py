@@ -1,23 +1,20 @@
-"""The label matrix L as a Spark table, and the only place that knows how its votes are stored.
+"""The label matrix L as a Spark table.
 
-The m votes of a data point are m int8 bytes in one binary column: read and counted two to three times
-faster than m columns or an array (docs/method.md). `columns()` is the view for SQL users.
+How its votes are stored is known to packing.py alone; `columns()` is the view for SQL users.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-import numpy as np
-import pyarrow as pa
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame
 
 from dp_spark.errors import SchemaError
-from dp_spark.labeling.votes import Votes
+from dp_spark.labeling.application import Application
+from dp_spark.labeling.lf_runs import LFRun, report_runs
+from dp_spark.labeling.packing import VOTES_COLUMN, vote_in_spark
 from dp_spark.storage import Storage
 from dp_spark.tables import quoted, read_table, write_table
 
-VOTES_COLUMN = "votes"
 KIND = "label matrix"
 FORMAT_VERSION = 1
 
@@ -32,6 +29,9 @@ class LabelMatrix:
         lf_names: m unique names.
         lf_hashes: m content hashes: what code cast the votes.
         num_classes: 2 (votes -1, +1) or more (votes 1 to k); 0 abstains.
+        class_names: one per class, or none.
+        lf_runs: what each labeling function did, once the label matrix is written; then the preprocessors.
+        application: how the votes are cast, until the label matrix is written.
     """
 
     df: DataFrame
@@ -39,6 +39,9 @@ class LabelMatrix:
     lf_names: tuple[str, ...]
     lf_hashes: tuple[str, ...]
     num_classes: int
+    class_names: tuple[str, ...] = ()
+    lf_runs: tuple[LFRun, ...] = ()
+    application: Application | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         expected = [*self.key, VOTES_COLUMN]
@@ -47,39 +50,8 @@ class LabelMatrix:
 
     def columns(self) -> DataFrame:
         """The key columns and one tinyint column per LF, computed in the JVM."""
-        votes = [_vote(i).alias(name) for i, name in enumerate(self.lf_names)]
+        votes = [vote_in_spark(i).alias(name) for i, name in enumerate(self.lf_names)]
         return self.df.select(*map(quoted, self.key), *votes)
-
-
-def pack_votes(votes: Votes) -> pa.Array:
-    """(n, m) int8 votes as an Arrow binary array of n values of m bytes."""
-    num_rows, num_lfs = votes.shape
-    offsets = np.arange(num_rows + 1, dtype=np.int32) * num_lfs
-    content = np.ascontiguousarray(votes, dtype=np.int8)
-    return pa.Array.from_buffers(
-        pa.binary(), num_rows, [None, pa.py_buffer(offsets), pa.py_buffer(content.tobytes())]
-    )
-
-
-def unpack_votes(packed: pa.Array, num_lfs: int) -> Votes:
-    """An Arrow binary array of m-byte values as (n, m) int8 votes; honours the array's offset.
-
-    Raises:
-        SchemaError: if the values are not m bytes long.
-    """
-    if packed.type != pa.binary():
-        packed = packed.cast(pa.binary())
-    num_rows = len(packed)
-    offsets = np.frombuffer(packed.buffers()[1], dtype=np.int32)[packed.offset : packed.offset + num_rows + 1]
-    if packed.null_count or (np.diff(offsets) != num_lfs).any():
-        raise SchemaError(
-            f"the column {VOTES_COLUMN!r} holds values that are null or not {num_lfs} bytes long: expected "
-            f"one byte for each of the {num_lfs} labeling functions. Was the table written by apply_lfs?"
-        )
-    if num_rows == 0:
-        return np.zeros((0, num_lfs), dtype=np.int8)
-    content = np.frombuffer(packed.buffers()[2], dtype=np.int8, count=num_rows * num_lfs, offset=offsets[0])
-    return content.reshape(num_rows, num_lfs)
 
 
 def write_label_matrix(
@@ -97,24 +69,45 @@ def write_label_matrix(
         overwrite: replace a result that is there.
 
     Raises:
-        LabelingFunctionError: if an LF raised or cast an illegal vote; nothing is left at `path`.
-        SchemaError: if the table is empty, or keys are null or occur twice.
+        LabelingFunctionError: if an LF failed more often than its budget allows, ended its worker, or cast an
+            illegal vote; nothing is left at `path`.
+        SchemaError: if the table is empty, keys are null or occur twice, or rows are not all there.
         OutputExistsError: if `path` is there and `overwrite` is false.
     """
+    application = label_matrix.application
+    plan = application.plan() if application else None
     content = {
         "version": FORMAT_VERSION,
         "num_classes": label_matrix.num_classes,
+        "class_names": list(label_matrix.class_names),
         "lf_names": list(label_matrix.lf_names),
         "lf_hashes": list(label_matrix.lf_hashes),
+        "lfs": [run.to_dict() for run in label_matrix.lf_runs],
+        "time_zone": storage.spark.conf.get("spark.sql.session.timeZone"),
     }
+
+    def examine(written: DataFrame, num_rows: int) -> dict[str, object]:
+        if plan is None:
+            return {}
+        if plan.num_rows_in() != num_rows:
+            raise SchemaError(
+                f"the {KIND} has {num_rows:,} rows for {plan.num_rows_in():,} data points: expected as many. Nothing "
+                "was published. Is the table, or a table that is looked up, changing? Run again."
+            )
+        runs = plan.runs(written, num_rows)
+        report_runs(runs)
+        return {"lfs": [run.to_dict() for run in runs]}
+
     write_table(
-        label_matrix.df,
+        plan.df if plan else label_matrix.df,
         path,
         storage,
         kind=KIND,
         description=content,
         key=label_matrix.key,
         overwrite=overwrite,
+        examine=examine,
+        investigate=application.investigate if application else None,
     )
     return read_label_matrix(storage, path)
 
@@ -126,18 +119,18 @@ def read_label_matrix(storage: Storage, path: str) -> LabelMatrix:
         MissingResultError: if there is none, or its write did not finish.
     """
     df, content = read_table(storage, path, KIND)
+    key, runs = _texts(content["key"]), content.get("lfs", [])
     return LabelMatrix(
-        df=df,
-        key=_texts(content["key"]),
+        df=df.select(*map(quoted, key), VOTES_COLUMN),
+        key=key,
         lf_names=_texts(content["lf_names"]),
         lf_hashes=_texts(content["lf_hashes"]),
         num_classes=int(str(content["num_classes"])),
+        class_names=_texts(content.get("class_names", [])),
+        lf_runs=tuple(LFRun.from_dict(run) for run in runs if isinstance(run, Mapping))
+        if isinstance(runs, list)
+        else (),
     )
-
-
-def _vote(position: int) -> Column:
-    byte = F.conv(F.hex(F.substring(VOTES_COLUMN, position + 1, 1)), 16, 10).cast("int")
-    return F.when(byte > 127, byte - 256).otherwise(byte).cast("tinyint")
 
 
 def _texts(values: object) -> tuple[str, ...]:

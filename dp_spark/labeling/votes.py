@@ -1,9 +1,9 @@
-"""Votes: which values are legal, and how a labeling function's answers become them.
+"""Votes: which values are legal, and what the classes that they stand for are called.
 
 Binary tasks vote -1 or +1, k-class tasks 1..k; 0 abstains in both, and so does `None`.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,6 @@ POSITIVE = 1
 MAX_CLASSES = 127  # a vote is stored as one int8
 
 Votes = npt.NDArray[np.int8]
-
-_PLAIN_TYPES = frozenset({int, type(None)})
 
 
 def classes_of(num_classes: int) -> tuple[int, ...]:
@@ -38,29 +36,62 @@ def classes_of(num_classes: int) -> tuple[int, ...]:
     return (NEGATIVE, POSITIVE) if num_classes == 2 else tuple(range(1, num_classes + 1))
 
 
-def first_illegal(answers: Sequence[object], num_classes: int) -> int | None:
-    """The position of the first answer that is not a vote, or None if all are.
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a task: how many there are and, if the user named them, what they are called.
 
-    An answer is a vote if it is `None` or an integer (Python's or NumPy's) that is 0 or one of
-    `classes_of(num_classes)`. Booleans, floats (also 1.0 and NaN) and text are not votes.
-
-    Args:
-        answers: what a labeling function returned, one per data point.
+    Attributes:
         num_classes: 2 to 127.
+        names: none, or one per class in the order of `classes_of`: for two classes the negative one first.
+
+    Raises:
+        ValueError: if the number is out of range, or names are not `num_classes` different texts.
     """
-    legal = {ABSTAIN, *classes_of(num_classes)}
-    if _PLAIN_TYPES.issuperset(map(type, answers)) and legal.issuperset(set(answers) - {None}):
+
+    num_classes: int = 2
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        classes = classes_of(self.num_classes)
+        if self.names and len(set(self.names)) != len(classes):
+            raise ValueError(
+                f"class_names is {list(self.names)}: expected {len(classes)} different names, one for each "
+                f"of the classes {classes}, in this order."
+            )
+
+    @property
+    def votes(self) -> tuple[int, ...]:
+        """The votes that are not abstentions."""
+        return classes_of(self.num_classes)
+
+    @property
+    def vote_of_name(self) -> dict[str, int]:
+        """The vote that every class name stands for."""
+        return dict(zip(self.names, self.votes, strict=True)) if self.names else {}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What reports call the classes: their names, or their votes."""
+        return self.names or tuple(map(str, self.votes))
+
+    def vote_of(self, answer: object) -> int | None:
+        """The vote that an answer stands for, 0 for None, or None if it stands for no vote.
+
+        An answer is None, an integer (Python's or NumPy's) that is 0 or one of the classes, or the name of
+        a class. Booleans, floats (also 1.0 and NaN) and other text are not votes.
+        """
+        if answer is None:
+            return ABSTAIN
+        if isinstance(answer, str):
+            return self.vote_of_name.get(answer)
+        if isinstance(answer, (int, np.integer)) and not isinstance(answer, bool):
+            return int(answer) if answer == ABSTAIN or answer in self.votes else None
         return None
-    for position, answer in enumerate(answers):
-        is_integer = isinstance(answer, (int, np.integer)) and not isinstance(answer, bool)
-        if answer is not None and not (is_integer and answer in legal):
-            return position
-    return None
 
-
-def as_votes(answers: Sequence[object]) -> Votes:
-    """Answers without illegal values as (len(answers),) int8; None becomes 0."""
-    return np.array([answer or ABSTAIN for answer in answers], dtype=np.int8)
+    def expected(self) -> str:
+        """What an error says was expected."""
+        names = f" or {self.names}" if self.names else ""
+        return f"expected one of {self.votes}{names}, or 0 or None to abstain"
 
 
 def check_votes(votes: Votes, num_classes: int) -> None:

@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql.types import ArrayType, DataType, DoubleType, IntegerType, StructType
 
 from dp_spark.label_model.model import LabelModel
-from dp_spark.labeling.matrix import LabelMatrix, unpack_votes
+from dp_spark.labeling.matrix import LabelMatrix
+from dp_spark.labeling.packing import unpack_votes
 from dp_spark.labels.manifest import LABEL_COLUMN
 from dp_spark.tables import BatchPass, map_batches, refuse_reserved_keys
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from dp_spark.errors import IllegalVoteError, LabelingFunctionError, SchemaError
-from dp_spark.labeling.apply import apply_lfs, cast_votes
-from dp_spark.labeling.functions import labeling_function, loaded_once, vote_column
+from dp_spark.labeling.apply import apply_lfs
+from dp_spark.labeling.column_lfs import vote_column
+from dp_spark.labeling.functions import labeling_function
 from dp_spark.labeling.matrix import read_label_matrix, write_label_matrix
+from dp_spark.labeling.resources import loaded_once
 from dp_spark.labeling.votes import NEGATIVE, POSITIVE
 
 COMMENTS = [(1, "free $", "bob"), (2, "nice", "ann"), (3, "free", "eve")]
@@ -63,9 +65,9 @@ def test_every_labeling_function_votes_on_every_row_whatever_the_partitions(comm
 
 def test_spark_casts_the_votes_that_a_plain_call_casts(comments):
     points = comments.collect()  # rows of Spark have the same attributes
-    plain = cast_votes(points, make_lfs(), 2, str)
+    plain = [[lf(x) or 0 for lf in make_lfs()] for x in points]
     by_spark = votes_of(apply_lfs(comments, make_lfs(), key=["id"]))
-    assert {(x.id,): row for x, row in zip(points, plain.tolist(), strict=True)} == by_spark
+    assert {(x.id,): row for x, row in zip(points, plain, strict=True)} == by_spark
 
 
 def test_the_key_is_kept_in_its_order_and_other_columns_are_not(comments):
@@ -158,13 +160,15 @@ def test_minus_one_is_illegal_with_three_classes(comments, storage, tmp_path):
 def test_a_function_that_raises_is_named_with_row_and_error_and_leaves_nothing(
     comments, storage, tmp_path, problem
 ):
-    matrix = apply_lfs(comments, [*make_lfs(), raising(problem)], key=["id"])
-    said = (
-        f"'broken' raised {type(problem).__name__}: {problem} for the row {{'id': 2}}. Correct it, or let it"
-    )
-    with pytest.raises(LabelingFunctionError, match=re.escape(said)) as caught:
+    matrix = apply_lfs(comments.coalesce(1), [*make_lfs(), raising(problem)], key=["id"])
+    with pytest.raises(LabelingFunctionError) as caught:
         write_label_matrix(matrix, str(tmp_path / "L"), storage)
     assert type(caught.value) is LabelingFunctionError
+    first, sample = str(caught.value).splitlines()
+    said = "'broken' failed on 1 of 3 data points, more than its budget allows (max_errors: 0). Correct it, or let it"
+    assert said in first
+    assert sample.startswith(f"  row {{'id': 2}}: {type(problem).__name__} at test_apply.py:")
+    assert sample.endswith(": raise problem")
     assert "Traceback" not in str(caught.value)
     assert os.listdir(tmp_path) == []
 
@@ -173,7 +177,7 @@ def test_a_failed_overwrite_leaves_the_older_result_as_it_was(comments, storage,
     path = str(tmp_path / "L")
     before = votes_of(write_label_matrix(apply_lfs(comments, make_lfs(), key=["id"]), path, storage))
     broken = apply_lfs(comments, [raising(KeyError("x"))], key=["id"])
-    with pytest.raises(LabelingFunctionError, match="'broken' raised KeyError"):
+    with pytest.raises(LabelingFunctionError, match="'broken' failed on 1 of"):
         write_label_matrix(broken, path, storage, overwrite=True)
     assert os.listdir(tmp_path) == ["L"]
     assert votes_of(read_label_matrix(storage, path)) == before

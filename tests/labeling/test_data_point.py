@@ -1,18 +1,23 @@
 import pyarrow as pa
 import pytest
 
-from dp_spark.labeling.data_point import data_points
+from dp_spark.labeling.data_point import UnreadableValueError, data_points, row_type
 
 COLUMNS = {"id": [1, 2], "text": ["hi", None], "a.b": [0.5, 1.5], "odd name": [[1], []], "count": [7, 8]}
+BATCH = pa.RecordBatch.from_pydict(COLUMNS)
+
+
+def points_of(batch):
+    return data_points(batch, row_type(batch.schema.names))
 
 
 @pytest.fixture
 def first():
-    return data_points(pa.RecordBatch.from_pydict(COLUMNS))[0]
+    return points_of(BATCH)[0]
 
 
 def test_rows_come_in_their_order_with_null_as_none():
-    points = data_points(pa.RecordBatch.from_pydict(COLUMNS))
+    points = points_of(BATCH)
     assert [(x.id, x.text) for x in points] == [(1, "hi"), (2, None)]
 
 
@@ -42,9 +47,25 @@ def test_a_data_point_cannot_be_changed(first):
 
 
 def test_a_sliced_batch_gives_the_rows_of_the_slice():
-    points = data_points(pa.RecordBatch.from_pydict(COLUMNS).slice(1))
+    points = points_of(BATCH.slice(1))
     assert [x.id for x in points] == [2]
 
 
 def test_no_rows_are_no_data_points():
-    assert data_points(pa.RecordBatch.from_pydict(COLUMNS).slice(2)) == []
+    assert points_of(BATCH.slice(2)) == []
+
+
+def test_a_batch_without_columns_still_has_rows():
+    batch = pa.RecordBatch.from_struct_array(pa.array([{}, {}], pa.struct([])))
+    assert [repr(x) for x in points_of(batch)] == ["DataPoint()"] * 2
+
+
+def test_positions_and_slices_are_those_of_a_tuple(first):
+    assert (first[0], first[1:3], len(first), tuple(first)[-1]) == (1, ("hi", 0.5), 5, 7)
+
+
+def test_a_text_that_is_not_utf8_is_named_by_column_and_row():
+    broken = pa.array([b"fine", b"\xff"]).view(pa.string())
+    with pytest.raises(UnreadableValueError) as caught:
+        points_of(pa.RecordBatch.from_arrays([broken], names=["text"]))
+    assert (caught.value.column, caught.value.row, caught.value.is_text) == ("text", 1, True)

@@ -2,9 +2,17 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import pandas as pd
+import pyarrow as pa
 import pytest
 
-from dp_spark.labeling.functions import LabelingFunction, labeling_function, loaded_once, vote_column
+from dp_spark.labeling.column_lfs import column_lf, vote_column
+from dp_spark.labeling.functions import batch_labeling_function, labeling_function
+from dp_spark.labeling.labeling_function import LabelingFunction
+from dp_spark.labeling.lookup_lfs import lookup_lf
+from dp_spark.labeling.pattern_lfs import pattern_lf
+from dp_spark.labeling.preprocessors import preprocessor
+from dp_spark.labeling.vote import vote
 from dp_spark.labeling.votes import NEGATIVE, POSITIVE
 
 MONEY = SimpleNamespace(text="$ 100", author="bob", worker_1=-1)
@@ -97,16 +105,86 @@ def test_vote_columns_can_be_renamed_and_differ_in_content():
     assert vote_column("worker_1").content_hash != vote_column("worker_2").content_hash
 
 
-def test_a_resource_is_loaded_once_per_process_when_first_needed():
-    loads = []
-    lf = labeling_function(
-        name="weak classifier", resources={"model": loaded_once(lambda: loads.append("loaded") or {"$": 1})}
-    )(lambda x, model: model[x.text[0]])
-    assert loads == []
-    assert [lf(MONEY), lf(MONEY)] == [1, 1]
-    assert loads == ["loaded"]
+def test_a_function_of_batches_is_called_with_a_batch_without_spark():
+    @batch_labeling_function
+    def bare(batch):
+        return vote(positive=batch["text"].str.contains("$", regex=False))
+
+    @batch_labeling_function(batch_format="arrow", resources={"least": 2})
+    def long(batch, least):
+        return [POSITIVE if len(text) > least else None for text in batch["text"].to_pylist()]
+
+    assert (bare.kind, bare.name, bare.columns) == ("batch", "bare", ("text",))
+    assert bare(pd.DataFrame({"text": ["$ 1", "x"]})).tolist() == [1, 0]
+    assert long(pa.RecordBatch.from_pydict({"text": ["$ 1", "x"]})) == [1, None]
 
 
-def test_different_loaders_do_not_share_what_they_load():
-    one, two = loaded_once(lambda: "one"), loaded_once(lambda: "two")
-    assert (one.get(), two.get()) == ("one", "two")
+def test_the_columns_of_a_function_of_batches_are_found_only_if_it_reads_them_by_name():
+    @batch_labeling_function
+    def by_name(batch):
+        return vote(positive=batch["a"] > batch["b b"])
+
+    @batch_labeling_function
+    def by_attribute(batch):
+        return vote(positive=batch.a > 1)
+
+    @batch_labeling_function
+    def adds_a_column(batch):
+        batch["c"] = batch["a"] + 1
+        return vote(positive=batch["c"] > 1)
+
+    assert by_name.columns == ("a", "b b")
+    assert by_attribute.columns is adds_a_column.columns is None
+
+
+def test_a_function_of_batches_without_a_parameter_for_them_or_of_other_formats_is_refused():
+    with pytest.raises(ValueError, match="Expected one parameter for the batch and one keyword parameter"):
+        batch_labeling_function(name="lf")(lambda: 1)
+    with pytest.raises(ValueError, match="'lf' has batch_format='polars' and 0 preprocessors: expected"):
+        batch_labeling_function(name="lf", batch_format="polars")(lambda batch: 1)
+    words = preprocessor(name="words")(lambda x: x.text.split())
+    with pytest.raises(ValueError, match="batch_format='arrow' and 1 preprocessors: .* without preproc"):
+        batch_labeling_function(name="lf", batch_format="arrow", preprocessors=[words])(lambda batch: 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"max_errors": -1}, "max_errors of labeling function 'lf' is -1: expected how many"),
+        ({"max_errors": 1.0}, "max_errors .* is 1.0"),
+        ({"max_errors": True}, "max_errors .* is True"),
+        ({"timeout_seconds": 0}, "timeout_seconds of labeling function 'lf' is 0: expected more than 0"),
+        ({"name": 7}, "the name of a labeling function is 7: expected a text"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        labeling_function(**{"name": "lf", **settings})(lambda x: 1)
+
+
+def test_what_only_spark_can_evaluate_cannot_be_called():
+    with pytest.raises(ValueError, match="'long' is of kind 'column' and runs inside Spark"):
+        column_lf("long", "CASE WHEN length(text) > 10 THEN 1 END")(MONEY)
+
+
+def test_patterns_and_lookups_can_be_called():
+    assert pattern_lf("money", "text", {POSITIVE: r"\$ \d"})(MONEY) == POSITIVE
+    assert lookup_lf("friend", "author", {NEGATIVE: {"bob"}})(MONEY) == NEGATIVE
+
+
+def test_hashes_of_batches_differ_by_code_format_and_resources():
+    def make(**settings):
+        return batch_labeling_function(name="lf", **settings)(lambda batch, least=1: batch["n"] > least)
+
+    def other(batch, least=1):  # a comment
+        return batch["n"] >= least
+
+    hashes = [
+        make().content_hash,
+        make(batch_format="arrow").content_hash,
+        make(resources={"least": 2}).content_hash,
+        make(resources={"least": 3}).content_hash,
+        batch_labeling_function(other).content_hash,
+    ]
+    assert len(set(hashes)) == 5
+    assert make().content_hash == hashes[0]

@@ -1,53 +1,18 @@
 import datetime
 import decimal
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
 from dp_spark.errors import MissingResultError, OutputExistsError, SchemaError
 from dp_spark.labeling.apply import apply_lfs
-from dp_spark.labeling.functions import vote_column
-from dp_spark.labeling.matrix import (
-    LabelMatrix,
-    pack_votes,
-    read_label_matrix,
-    unpack_votes,
-    write_label_matrix,
-)
-
-VOTES = np.array([[1, -1, 0], [0, 0, 0], [-1, 1, 127], [5, 100, -1]], dtype=np.int8)
+from dp_spark.labeling.column_lfs import vote_column
+from dp_spark.labeling.matrix import LabelMatrix, read_label_matrix, write_label_matrix
 
 
 def crowd(spark, rows):
     """A table of an id and the votes a and b, and its label matrix of two classes."""
     table = spark.createDataFrame(rows, "id long, a int, b int")
     return apply_lfs(table, [vote_column("a"), vote_column("b")], key=["id"])
-
-
-def test_votes_come_back_from_their_packed_form():
-    packed = pack_votes(VOTES)
-    assert packed.type == pa.binary()
-    assert packed[2].as_py() == bytes([255, 1, 127])
-    np.testing.assert_array_equal(unpack_votes(packed, 3), VOTES)
-
-
-@pytest.mark.parametrize(("offset", "length"), [(0, 2), (1, 2), (2, 2), (3, 1), (4, 0)])
-def test_unpacking_honours_the_slice(offset, length):
-    part = pack_votes(VOTES).slice(offset, length)
-    np.testing.assert_array_equal(unpack_votes(part, 3), VOTES[offset : offset + length])
-
-
-def test_large_binary_is_unpacked_too():
-    np.testing.assert_array_equal(unpack_votes(pack_votes(VOTES).cast(pa.large_binary()), 3), VOTES)
-
-
-@pytest.mark.parametrize(
-    "packed", [pack_votes(VOTES), pa.array([b"123", b"1234"]), pa.array([b"1234", None])]
-)
-def test_values_of_another_length_are_refused(packed):
-    with pytest.raises(SchemaError, match="'votes' holds values that are null or not 4 bytes long"):
-        unpack_votes(packed, 4)
 
 
 def test_a_written_matrix_is_read_back(spark, storage, tmp_path):
@@ -75,6 +40,33 @@ def test_the_view_shows_127_classes_and_names_with_dots(spark):
     view = apply_lfs(table, lfs, key=["the.id"], num_classes=127).columns()
     assert view.columns == ["the.id", "lf.1", "lf 2"]
     assert sorted(map(tuple, view.collect())) == [(1, 127, 0), (2, 1, 64)]
+
+
+@pytest.mark.parametrize("num_classes", [2, 8, 9, 127])
+def test_votes_packed_inside_spark_are_those_that_are_cast(spark, num_classes):
+    classes = [-1, 1] if num_classes == 2 else range(1, num_classes + 1)
+    rows = [(i, vote, None) for i, vote in enumerate([None, 0, *classes])]
+    table = spark.createDataFrame(rows, "id long, a int, b int")
+    matrix = apply_lfs(table, [vote_column("a"), vote_column("b")], key=["id"], num_classes=num_classes)
+    assert {(r.id, bytes(r.votes)) for r in matrix.df.collect()} == {
+        (i, bytes([(vote or 0) % 256, 0])) for i, vote, _ in rows
+    }
+
+
+def test_class_names_are_kept_and_part_of_the_hashes(spark, storage, tmp_path):
+    table = spark.createDataFrame([(1, "b"), (2, None), (3, "a")], "id long, v string")
+
+    def matrix(*names):
+        return apply_lfs(table, [vote_column("v")], key=["id"], class_names=names)
+
+    written = write_label_matrix(matrix("a", "b"), str(tmp_path / "L"), storage)
+    assert (written.num_classes, written.class_names) == (2, ("a", "b"))
+    assert [(run.name, run.kind, dict(run.votes)) for run in written.lf_runs] == [
+        ("v", "existing column", {"a": 1, "b": 1})
+    ]
+    hashes = [m.lf_hashes for m in (written, matrix("a", "b"), matrix("b", "a"), matrix("a", "b", "c"))]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes)) == 3
 
 
 def test_key_columns_of_several_types_are_kept(spark, storage, tmp_path):

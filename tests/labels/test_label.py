@@ -6,7 +6,7 @@ from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
 from dp_spark import LabelMatrix, apply_lfs, count_votes, fit_label_model, label
-from dp_spark.labeling.matrix import pack_votes
+from dp_spark.labeling.packing import pack_votes
 from dp_spark.synthetic import SyntheticTask, synthetic_lfs, vote_table
 
 TASK = SyntheticTask(num_data_points=2000, num_lfs=8, coverage=0.15, seed=5)

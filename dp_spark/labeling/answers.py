@@ -1,0 +1,140 @@
+"""What labeling functions return, turned into votes: answers one by one, or a vector for a batch."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from dp_spark.labeling.votes import ABSTAIN, Classes, Votes
+
+_PLAIN_TYPES = frozenset({int, str, type(None)})
+_NUMPY_OWN = "iu"  # kinds of NumPy types that can hold votes as they are
+
+
+class IllegalAnswerError(Exception):
+    """An answer that is not a vote, and its position."""
+
+    def __init__(self, position: int, answer: object) -> None:
+        super().__init__(position, answer)
+        self.position = position
+        self.answer = answer
+
+
+class IllegalVectorError(Exception):
+    """What a function of a batch returned is no vector with a vote for every data point."""
+
+
+def votes_of_answers(answers: Sequence[object], classes: Classes) -> Votes:
+    """The votes that answers stand for: (len(answers),) int8.
+
+    Raises:
+        IllegalAnswerError: with the first answer that is not a vote.
+    """
+    if _PLAIN_TYPES.issuperset(map(type, answers)):
+        try:
+            return np.frombuffer(bytes(map(_byte_of(classes).__getitem__, answers)), dtype=np.int8)
+        except KeyError:
+            pass  # found below
+    votes = np.zeros(len(answers), dtype=np.int8)
+    for position, answer in enumerate(answers):
+        vote = classes.vote_of(answer)
+        if vote is None:
+            raise IllegalAnswerError(position, answer)
+        votes[position] = vote
+    return votes
+
+
+def votes_of_vector(vector: object, num_rows: int, classes: Classes) -> Votes:
+    """The votes of a vector that a function of a batch returned: (num_rows,) int8.
+
+    Args:
+        vector: a NumPy array, Arrow array, pandas Series or list with one vote per data point. Null (not NaN)
+            abstains. A Series whose index is a permutation of 0 to num_rows - 1, as sorting leaves it, is
+            put back in order.
+        num_rows: of the batch.
+        classes: of the task.
+
+    Raises:
+        IllegalVectorError: if it is something else, or of another length or index.
+        IllegalAnswerError: with the first value that is not a vote.
+    """
+    values = _aligned(vector, num_rows) if _is_pandas(vector) else vector
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if isinstance(values, np.ndarray):
+        _refuse_shape(values.shape, num_rows)
+        return _of_numpy(values, classes)
+    if not isinstance(values, (pa.Array, list, tuple)):
+        raise IllegalVectorError(
+            f"returned a value of type {type(vector).__name__!r}: expected a vector with one vote per data "
+            "point (NumPy or Arrow array, pandas Series or list)"
+        )
+    _refuse_shape((len(values),), num_rows)
+    return _of_arrow(values, classes) if isinstance(values, pa.Array) else votes_of_answers(values, classes)
+
+
+def answers_of_vector(vector: object, num_rows: int) -> list[object]:
+    """The values of a vector with one vote per data point, as Python has them, in the order of the batch."""
+    values = _aligned(vector, num_rows) if _is_pandas(vector) else vector
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        return list(values.to_pylist())
+    return list(values.tolist() if isinstance(values, np.ndarray) else cast("Sequence[object]", values))
+
+
+def _byte_of(classes: Classes) -> dict[object, int]:
+    plain: dict[object, int] = {vote: vote % 256 for vote in (ABSTAIN, *classes.votes)}
+    return {None: ABSTAIN, **plain, **{name: vote % 256 for name, vote in classes.vote_of_name.items()}}
+
+
+def _of_numpy(values: npt.NDArray[np.generic], classes: Classes) -> Votes:
+    if values.dtype.kind not in _NUMPY_OWN:
+        return votes_of_answers(values.tolist(), classes)
+    lowest, highest = min(ABSTAIN, *classes.votes), max(classes.votes)
+    numbers = cast("npt.NDArray[np.int64]", values)  # or of another width: a cast turns 2**64 - 1 into -1
+    illegal = (numbers < lowest) | (numbers > highest)
+    if illegal.any():
+        position = int(illegal.argmax())
+        raise IllegalAnswerError(position, values[position].item())
+    return values.astype(np.int8)
+
+
+def _of_arrow(values: pa.Array, classes: Classes) -> Votes:
+    if not pa.types.is_integer(values.type):
+        return votes_of_answers(values.to_pylist(), classes)
+    filled = values.fill_null(ABSTAIN) if values.null_count else values
+    return _of_numpy(filled.to_numpy(zero_copy_only=False), classes)
+
+
+def _is_pandas(vector: object) -> bool:
+    return type(vector).__module__.startswith("pandas.")
+
+
+def _aligned(series: object, num_rows: int) -> object:
+    """The values of a pandas Series in the order of the batch, nulls of its extension types as nulls."""
+    index = getattr(series, "index", None)
+    if index is None or not hasattr(series, "dtype"):
+        return series  # a DataFrame, an Index: refused as no vector
+    labels = np.asarray(index)
+    if len(labels) == num_rows and not np.array_equal(labels, np.arange(num_rows)):
+        if labels.dtype.kind not in _NUMPY_OWN or not np.array_equal(np.sort(labels), np.arange(num_rows)):
+            raise IllegalVectorError(
+                f"returned a Series with the index {labels[:5].tolist()}...: expected that of the batch, 0 to "
+                f"{num_rows - 1}"
+            )
+        series = series.sort_index()  # type: ignore[attr-defined]
+    if isinstance(series.dtype, np.dtype):
+        return np.asarray(series)
+    try:
+        return pa.array(series.array, from_pandas=True)  # type: ignore[attr-defined]
+    except (pa.ArrowException, TypeError):  # a type of pandas that Arrow lacks: each value is judged
+        return list(series)  # type: ignore[call-overload]
+
+
+def _refuse_shape(shape: tuple[int, ...], num_rows: int) -> None:
+    if shape != (num_rows,):
+        raise IllegalVectorError(
+            f"returned a vector of shape {shape} for a batch of {num_rows} data points: expected one vote per "
+            "data point, in their order"
+        )

@@ -1,0 +1,190 @@
+"""The labeling functions that run inside Spark: as joins and expressions that add one vote column each.
+
+Votes are checked where they are made: an illegal one fails the task with a mark that `illegal_vote`
+turns into an error with the names of labeling function and row.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import AnalysisException, PySparkException
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, IntegralType, NullType, StringType
+
+from dp_spark.errors import DpSparkError, IllegalVoteError, LabelingFunctionError, SchemaError
+from dp_spark.labeling.jvm_joins import with_joins
+from dp_spark.labeling.labeling_function import LabelingFunction
+from dp_spark.labeling.rules import ColumnRule, LookupRule
+from dp_spark.labeling.votes import ABSTAIN, Classes
+from dp_spark.tables import quoted
+from dp_spark.worker_errors import first_line
+
+_RAW = "_dp_spark_raw_"
+_MARK = re.compile(r"\[\[dp_spark_vote ([0-9A-F]*) ([0-9A-F]*)\]\]")
+
+_CONDITION = re.compile(
+    r"(\[[A-Z_]+(?:\.[A-Z_]+)*\](?: the score is NaN: expected a number, or null to abstain)?)"
+)
+
+SparkRule = LookupRule | ColumnRule
+
+
+def runs_in_spark(lf: LabelingFunction) -> bool:
+    """Whether a labeling function needs no Python worker."""
+    return isinstance(lf.rule, (LookupRule, ColumnRule))
+
+
+@dataclass(frozen=True)
+class SparkVotes:
+    """What labeling functions yielded inside Spark, not yet votes.
+
+    Attributes:
+        df: the kept columns, and one column per labeling function.
+        packed: of `df`: the checked votes, a byte for each, as `pack_votes` makes them in Python.
+        counts: aggregates of `df`: how often each labeling function, by position, votes each class.
+    """
+
+    df: DataFrame
+    packed: Column
+    counts: tuple[Column, ...]
+
+
+def with_votes(
+    df: DataFrame, kept: Sequence[str], lfs: Sequence[LabelingFunction], key: Sequence[str], classes: Classes
+) -> SparkVotes:
+    """The kept columns of `df`, and what labeling functions yield there.
+
+    Args:
+        df: one row per data point.
+        kept: columns of `df`.
+        lfs: one or more labeling functions for which `runs_in_spark` is true.
+        key: the columns that name a row in an error; among `kept`.
+        classes: of the task.
+
+    Raises:
+        ValueError: if a labeling function yields no votes, by its type, or looks up values of another type.
+        SchemaError: if an expression cannot be resolved, naming its labeling function.
+    """
+    joined, expressions = with_joins(df, lfs, classes)
+    raw = [expression.alias(f"{_RAW}{i}") for i, expression in enumerate(expressions)]
+    try:
+        yielded = joined.select(*map(quoted, kept), *raw)
+    except AnalysisException:
+        _refuse_unresolved(joined, lfs, raw)
+        raise
+    types = [yielded.schema[f"{_RAW}{i}"].dataType for i in range(len(lfs))]
+    _refuse_other_types(lfs, types, classes)
+    names = [f"{_RAW}{i}" for i in range(len(lfs))]
+    cases = [_cases(name, of_type, classes) for name, of_type in zip(names, types, strict=True)]
+    # A vote that is none has no byte, which makes the whole value null: one check for all, as Java compiles
+    # no methods that are too long.
+    bytes_ = [_byte(condition_of_vote) for condition_of_vote in cases]
+    shown = [F.hex(F.to_json(F.struct(*columns))) for columns in (map(quoted, key), map(F.col, names))]
+    mark = F.concat(F.lit("[[dp_spark_vote "), shown[0], F.lit(" "), shown[1], F.lit("]]"))
+    packed = F.coalesce(F.concat(*bytes_), F.raise_error(mark).cast("binary"))
+    counts = [
+        F.sum(condition.cast("bigint")).alias(f"{i}_{vote}")
+        for i, condition_of_vote in enumerate(cases)
+        for vote, condition in condition_of_vote.items()
+        if vote != ABSTAIN
+    ]
+    return SparkVotes(yielded, packed, tuple(counts))
+
+
+def illegal_vote(text: str, lfs: Sequence[LabelingFunction], classes: Classes) -> IllegalVoteError | None:
+    """The error for the mark of an illegal vote in the text of Spark's exception, if there is one."""
+    found = _MARK.search(text)
+    if found is None:
+        return None
+    row, yielded = (json.loads(bytes.fromhex(part)) for part in found.groups())
+    values = {lf.name: yielded.get(f"{_RAW}{i}") for i, lf in enumerate(lfs)}  # null is left out
+    wrong = {name: value for name, value in values.items() if classes.vote_of(value) is None}
+    name, value = next(iter(wrong.items()), ("?", None))
+    return IllegalVoteError(
+        f"labeling function {name!r} returned {value!r} for the row {row}: {classes.expected()}. Correct the "
+        "expression or the column."
+    )
+
+
+def _refuse_unresolved(df: DataFrame, lfs: Sequence[LabelingFunction], raw: Sequence[Column]) -> None:
+    problems = []
+    for lf, expression in zip(lfs, raw, strict=True):
+        try:
+            df.select(expression)
+        except AnalysisException as problem:
+            problems.append(f"{lf.name!r}: {first_line(str(problem))}")
+    if problems:
+        raise SchemaError(
+            "expressions of labeling functions cannot be resolved: " + "; ".join(problems) + " Correct the "
+            f"expression, or the name of a column. The table has {df.columns}."
+        )
+
+
+def _refuse_other_types(lfs: Sequence[LabelingFunction], types: Sequence[DataType], classes: Classes) -> None:
+    wrong = [
+        f"{lf.name!r} yields {data_type.simpleString()}"
+        for lf, data_type in zip(lfs, types, strict=True)
+        if not isinstance(data_type, (IntegralType, NullType))
+        and not (isinstance(data_type, StringType) and classes.names)
+    ]
+    if wrong:
+        names = "" if classes.names else " (class names need class_names)"
+        raise ValueError(
+            f"labeling functions yield no votes: {'; '.join(wrong)}. Expected an integer{names}: {classes.expected()}. "
+            "Wrap conditions in vote(positive=..., negative=...), and cast numbers."
+        )
+
+
+def _cases(raw: str, data_type: DataType, classes: Classes) -> dict[int, Column]:
+    """For each vote the condition under which a column stands for it."""
+    column = F.col(raw)
+    if isinstance(data_type, StringType):
+        named = {vote: column == F.lit(name) for name, vote in classes.vote_of_name.items()}
+    else:
+        named = {vote: column == F.lit(vote) for vote in classes.votes}
+    abstains = (
+        column.isNull() if isinstance(data_type, StringType) else column.isNull() | (column == F.lit(0))
+    )
+    return {ABSTAIN: abstains, **named}
+
+
+def _byte(condition_of_vote: Mapping[int, Column]) -> Column:
+    byte = F.lit(None)
+    for vote, condition in reversed(list(condition_of_vote.items())):
+        byte = F.when(condition, F.lit(bytes([vote % 256]))).otherwise(byte)
+    return byte
+
+
+def name_the_failure(
+    df: DataFrame, lfs: Sequence[LabelingFunction], key: Sequence[str], classes: Classes
+) -> DpSparkError | None:
+    """Which labeling function's expression fails on the rows, found by running each alone; None if none does.
+
+    A table that cannot be read to its end is no labeling function's fault.
+    """
+    try:
+        df.write.format("noop").mode("overwrite").save()  # reads all columns, keeps nothing
+    except (PySparkException, Py4JJavaError):
+        return None
+    for lf in lfs:
+        voted = with_votes(df, key, [lf], key, classes)
+        try:
+            voted.df.select(F.max(voted.packed)).collect()  # one row
+        except (PySparkException, Py4JJavaError) as problem:
+            illegal = illegal_vote(str(problem), [lf], classes)
+            return illegal or LabelingFunctionError(
+                f"labeling function {lf.name!r} failed inside Spark: {_condition(str(problem))}. Correct its "
+                "expression, for instance with try_cast or try_divide, or make it yield null for such rows. Spark's "
+                "own words may hold values of the row: they are in the log at level DEBUG."
+            )
+    return None
+
+
+def _condition(failure: str) -> str:
+    """What Spark calls a failure, without the values that its explanation shows."""
+    found = _CONDITION.search(failure)
+    return found[1] if found else "an error without a name"
