@@ -16,7 +16,11 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dp_spark.counting.conflicts import conflicting_rows as conflicting_rows
+    from dp_spark.counting.conflicts import rows_where as rows_where
     from dp_spark.counting.count import count_votes as count_votes
+    from dp_spark.counting.gold import count_gold as count_gold
+    from dp_spark.counting.summary import lf_summary as lf_summary
     from dp_spark.counting.vote_counts import VoteCounts as VoteCounts
     from dp_spark.end_model.artifact import EndModel as EndModel
     from dp_spark.end_model.predict import predict as predict
@@ -25,13 +29,25 @@ if TYPE_CHECKING:
     from dp_spark.label_model.fit import fit_label_model as fit_label_model
     from dp_spark.label_model.model import LabelModel as LabelModel
     from dp_spark.labeling.apply import apply_lfs as apply_lfs
-    from dp_spark.labeling.functions import LabelingFunction as LabelingFunction
+    from dp_spark.labeling.column_lfs import column_lf as column_lf
+    from dp_spark.labeling.column_lfs import score_column as score_column
+    from dp_spark.labeling.column_lfs import vote_column as vote_column
+    from dp_spark.labeling.crowd_lfs import read_crowd_lfs as read_crowd_lfs
+    from dp_spark.labeling.functions import batch_labeling_function as batch_labeling_function
     from dp_spark.labeling.functions import labeling_function as labeling_function
-    from dp_spark.labeling.functions import loaded_once as loaded_once
-    from dp_spark.labeling.functions import vote_column as vote_column
+    from dp_spark.labeling.labeling_function import LabelingFunction as LabelingFunction
+    from dp_spark.labeling.lf_runs import LFRun as LFRun
+    from dp_spark.labeling.lookup_lfs import lookup_lf as lookup_lf
+    from dp_spark.labeling.lookup_lfs import read_lookup_lf as read_lookup_lf
     from dp_spark.labeling.matrix import LabelMatrix as LabelMatrix
     from dp_spark.labeling.matrix import read_label_matrix as read_label_matrix
     from dp_spark.labeling.matrix import write_label_matrix as write_label_matrix
+    from dp_spark.labeling.model_lfs import model_lf as model_lf
+    from dp_spark.labeling.pattern_lfs import keyword_lf as keyword_lf
+    from dp_spark.labeling.pattern_lfs import pattern_lf as pattern_lf
+    from dp_spark.labeling.preprocessors import preprocessor as preprocessor
+    from dp_spark.labeling.resources import loaded_once as loaded_once
+    from dp_spark.labeling.vote import vote as vote
     from dp_spark.labeling.votes import ABSTAIN as ABSTAIN
     from dp_spark.labeling.votes import NEGATIVE as NEGATIVE
     from dp_spark.labeling.votes import POSITIVE as POSITIVE
@@ -40,14 +56,17 @@ if TYPE_CHECKING:
     from dp_spark.labels.shards import write_shards as write_shards
     from dp_spark.report.evaluate import Report as Report
     from dp_spark.report.evaluate import evaluate as evaluate
+    from dp_spark.report.trial import Trial as Trial
+    from dp_spark.report.trial import try_lfs as try_lfs
     from dp_spark.storage import Storage as Storage
 
 _MODULES = {
     "ABSTAIN": "dp_spark.labeling.votes",
     "EndModel": "dp_spark.end_model.artifact",
+    "LFRun": "dp_spark.labeling.lf_runs",
     "LabelMatrix": "dp_spark.labeling.matrix",
     "LabelModel": "dp_spark.label_model.model",
-    "LabelingFunction": "dp_spark.labeling.functions",
+    "LabelingFunction": "dp_spark.labeling.labeling_function",
     "NEGATIVE": "dp_spark.labeling.votes",
     "POSITIVE": "dp_spark.labeling.votes",
     "Report": "dp_spark.report.evaluate",
@@ -56,16 +75,33 @@ _MODULES = {
     "TrainingSettings": "dp_spark.end_model.settings",
     "VoteCounts": "dp_spark.counting.vote_counts",
     "apply_lfs": "dp_spark.labeling.apply",
+    "batch_labeling_function": "dp_spark.labeling.functions",
+    "column_lf": "dp_spark.labeling.column_lfs",
+    "conflicting_rows": "dp_spark.counting.conflicts",
+    "count_gold": "dp_spark.counting.gold",
     "count_votes": "dp_spark.counting.count",
     "evaluate": "dp_spark.report.evaluate",
     "fit_label_model": "dp_spark.label_model.fit",
+    "keyword_lf": "dp_spark.labeling.pattern_lfs",
     "label": "dp_spark.labels.label",
     "labeling_function": "dp_spark.labeling.functions",
-    "loaded_once": "dp_spark.labeling.functions",
+    "lf_summary": "dp_spark.counting.summary",
+    "loaded_once": "dp_spark.labeling.resources",
+    "lookup_lf": "dp_spark.labeling.lookup_lfs",
+    "model_lf": "dp_spark.labeling.model_lfs",
+    "pattern_lf": "dp_spark.labeling.pattern_lfs",
     "predict": "dp_spark.end_model.predict",
+    "preprocessor": "dp_spark.labeling.preprocessors",
+    "read_crowd_lfs": "dp_spark.labeling.crowd_lfs",
     "read_label_matrix": "dp_spark.labeling.matrix",
+    "read_lookup_lf": "dp_spark.labeling.lookup_lfs",
+    "rows_where": "dp_spark.counting.conflicts",
+    "score_column": "dp_spark.labeling.column_lfs",
+    "Trial": "dp_spark.report.trial",
     "train_end_model": "dp_spark.end_model.train",
-    "vote_column": "dp_spark.labeling.functions",
+    "try_lfs": "dp_spark.report.trial",
+    "vote": "dp_spark.labeling.vote",
+    "vote_column": "dp_spark.labeling.column_lfs",
     "write_label_matrix": "dp_spark.labeling.matrix",
     "write_shards": "dp_spark.labels.shards",
 }

@@ -12,6 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import ConfigError
+from dp_spark.labeling.labeling_function import refuse_bad_budget
+from dp_spark.labeling.votes import Classes
+from dp_spark.labeling.watch import LF_TIMEOUT_SECONDS
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -43,11 +46,36 @@ class TableConfig(_Strict):
 
 
 class LabelingConfig(_Strict):
-    """[labeling]: `lfs` names a list of labeling functions in the Python module `module`."""
+    """[labeling]: which labeling functions, and what they may do.
+
+    Attributes:
+        module: a Python module.
+        lfs: the list of labeling functions in it, or a function that makes it from a Spark session.
+        num_classes: of the task; as many as `class_names` if these are given.
+        class_names: what labeling functions may call the classes; for two classes the negative one first.
+        max_lf_errors: as of `apply_lfs`.
+        lf_timeout_seconds: as of `apply_lfs`.
+    """
 
     module: str
     lfs: str = "LFS"
     num_classes: int = Field(default=2, ge=2, le=127)
+    class_names: list[str] = []
+    max_lf_errors: int | float = 0
+    lf_timeout_seconds: float = Field(default=LF_TIMEOUT_SECONDS, gt=0)
+
+    @model_validator(mode="after")
+    def _is_valid(self) -> "LabelingConfig":
+        refuse_bad_budget(self.max_lf_errors, "max_lf_errors")
+        if self.class_names and "num_classes" in self.model_fields_set:
+            Classes(self.num_classes, tuple(self.class_names))
+        _ = self.classes
+        return self
+
+    @property
+    def classes(self) -> Classes:
+        """The classes of the task."""
+        return Classes(len(self.class_names) or self.num_classes, tuple(self.class_names))
 
 
 class LabelModelConfig(_Strict):

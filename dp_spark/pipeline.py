@@ -5,7 +5,6 @@ import json
 import logging
 from collections.abc import Callable
 
-from dp_spark.config import PipelineConfig
 from dp_spark.end_model.preflight import check_cluster
 from dp_spark.errors import ConfigError, DpSparkError, MissingResultError, OutputExistsError, SchemaError
 from dp_spark.labels.inputs import input_column, kind_and_columns
@@ -83,11 +82,11 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
     if resume or is_new:
         return _run_stages(run)
     with publish(run.storage, run.directory, overwrite=True) as staged:
-        return _run_stages(Run(run.storage, run.config, staged), if_failed=_OLDER_KEPT)
+        return _run_stages(Run(run.storage, run.config, staged, lfs=run.lfs), if_failed=_OLDER_KEPT)
 
 
 def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
-    run.storage.write_text(run.path(RUN_FILE), json.dumps(_made_from(run.config), indent=2) + "\n")
+    run.storage.write_text(run.path(RUN_FILE), json.dumps(_made_from(run), indent=2) + "\n")
     for name, (function, output) in STAGES.items():
         if run.storage.exists(run.path(output)):
             if name in _CHECKED_READ:
@@ -107,10 +106,10 @@ def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
 def _check_before_work(run: Run) -> None:
     """Find before any work what would stop a later stage: LFs, model, columns, splits, cluster."""
     config = run.config
-    load_lfs(config)
-    if config.labeling.num_classes != NUM_END_MODEL_CLASSES:
+    load_lfs(run)
+    if config.labeling.classes.num_classes != NUM_END_MODEL_CLASSES:
         raise ConfigError(
-            f"labeling.num_classes is {config.labeling.num_classes}: the end model is for two classes so "
+            f"labeling.num_classes is {config.labeling.classes.num_classes}: the end model is for two classes so "
             "far. Run the stages apply-lfs, count-votes, fit-label-model and label alone, or vote for one "
             "class against the rest."
         )
@@ -141,13 +140,13 @@ def _refuse_output_at_table(run: Run) -> None:
         )
 
 
-def _made_from(config: PipelineConfig) -> dict[str, object]:
+def _made_from(run: Run) -> dict[str, object]:
     """What decides the results, apart from the rows of the table: a digest per part of the configuration."""
-    content = config.model_dump(mode="json", exclude={"output"})
+    content = run.config.model_dump(mode="json", exclude={"output"})
     digests = {
         name: hashlib.sha256(json.dumps(part, sort_keys=True).encode()) for name, part in content.items()
     }
-    hashes = {lf.name: lf.content_hash for lf in load_lfs(config)}
+    hashes = {lf.name: lf.content_hash for lf in load_lfs(run)}
     return {**{name: digest.hexdigest() for name, digest in digests.items()}, "lfs": hashes}
 
 
@@ -157,7 +156,7 @@ def _check_same_run(run: Run) -> None:
         raise MissingResultError(
             f"{run.directory} holds no run to resume: {RUN_FILE} is not there. Run without --resume."
         )
-    earlier, now = json.loads(run.storage.read_text(run.path(RUN_FILE))), _made_from(run.config)
+    earlier, now = json.loads(run.storage.read_text(run.path(RUN_FILE))), _made_from(run)
     changed = [
         name
         for name, reader in _FIRST_READER.items()

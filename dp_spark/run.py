@@ -15,7 +15,7 @@ from dp_spark.end_model.artifact import EndModel, load_end_model
 from dp_spark.end_model.predict import PREDICTIONS_KIND
 from dp_spark.errors import ConfigError, MissingResultError, SchemaError
 from dp_spark.label_model.model import LabelModel
-from dp_spark.labeling.functions import LabelingFunction
+from dp_spark.labeling.labeling_function import LabelingFunction
 from dp_spark.labeling.matrix import LabelMatrix, read_label_matrix
 from dp_spark.labels.label import LABELS_KIND
 from dp_spark.labels.manifest import ShardManifest
@@ -37,6 +37,7 @@ class Run:
         directory: where results go; usually `config.output`.
         overwrite: whether a stage may replace its own earlier result.
         seconds: wall-clock seconds of the stages that ran, by name; grows as they do.
+        lfs: the labeling functions, once `load_lfs` has loaded them.
     """
 
     storage: Storage
@@ -44,6 +45,7 @@ class Run:
     directory: str
     overwrite: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
+    lfs: list[LabelingFunction] = field(default_factory=list)
 
     @property
     def spark(self) -> SparkSession:
@@ -55,18 +57,27 @@ class Run:
         return join_path(self.directory, name)
 
 
-def load_lfs(config: PipelineConfig) -> list[LabelingFunction]:
-    """The labeling functions that [labeling] names.
+def load_lfs(run: Run) -> list[LabelingFunction]:
+    """The labeling functions that [labeling] names; made once per run if it names a function that makes them.
 
     Raises:
         ConfigError: if the module or the list is not there, or it is no list of labeling functions.
     """
-    reference = f"{config.labeling.module}:{config.labeling.lfs}"
+    if not run.lfs:
+        run.lfs.extend(_found_lfs(run))
+    return list(run.lfs)
+
+
+def _found_lfs(run: Run) -> list[LabelingFunction]:
+    labeling = run.config.labeling
+    reference = f"{labeling.module}:{labeling.lfs}"
     lfs = resolve_reference(reference)
+    if callable(lfs) and not isinstance(lfs, LabelingFunction):
+        lfs = lfs(run.spark)
     if not isinstance(lfs, (list, tuple)) or not lfs:
         raise ConfigError(
-            f"labeling.lfs: {reference} is {lfs!r}: expected a list of functions with @labeling_function "
-            "above their definitions."
+            f"labeling.lfs: {reference} is {lfs!r}: expected a list of labeling functions, or a function that "
+            "makes one from a Spark session. Put @labeling_function above definitions."
         )
     plain = [lf for lf in lfs if not isinstance(lf, LabelingFunction)]
     if plain:

@@ -75,6 +75,8 @@ def spark_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
             builder = builder.config(name, value)
     for name, value in (settings or {}).items():
         builder = builder.config(name, value)
+    # PySpark logs every failing SQL expression as kilobytes of JSON, with values of rows.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     return builder.getOrCreate()
 
 

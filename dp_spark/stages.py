@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame
 
 from dp_spark.counting.count import count_votes
+from dp_spark.counting.gold import count_gold
+from dp_spark.counting.summary import lf_summary
 from dp_spark.end_model.artifact import save_end_model
 from dp_spark.end_model.predict import PREDICTIONS_KIND, predict
 from dp_spark.end_model.train import train_end_model
@@ -21,7 +23,7 @@ from dp_spark.labeling.matrix import write_label_matrix
 from dp_spark.labels.label import LABELS_KIND, label
 from dp_spark.labels.shards import write_shards
 from dp_spark.report.evaluate import evaluate
-from dp_spark.report.metrics import pipeline_metrics
+from dp_spark.report.metrics import lf_rows, pipeline_metrics
 from dp_spark.run import (
     Run,
     load_lfs,
@@ -44,11 +46,16 @@ logger = logging.getLogger(__name__)
 
 def run_apply_lfs(run: Run) -> None:
     """From table to label_matrix."""
-    config = run.config
-    points = read_points(run)
-    hidden = [name for name in (config.table.gold, config.table.split) if name]
+    table, labeling = run.config.table, run.config.labeling
+    hidden = [name for name in (table.gold, table.split) if name]
     matrix = apply_lfs(
-        points.drop(*hidden), load_lfs(config), key=config.table.key, num_classes=config.labeling.num_classes
+        read_points(run).drop(*hidden),
+        load_lfs(run),
+        key=table.key,
+        num_classes=labeling.classes.num_classes,
+        class_names=labeling.class_names,
+        max_lf_errors=labeling.max_lf_errors,
+        lf_timeout_seconds=labeling.lf_timeout_seconds,
     )
     write_label_matrix(matrix, run.path("label_matrix"), run.storage, overwrite=run.overwrite)
 
@@ -110,9 +117,12 @@ def run_evaluate(run: Run) -> None:
     """From all results to metrics.json; scores only where the table has a gold column."""
     table = run.config.table
     keys = [quoted(name) for name in table.key]
-    reports = {}
+    reports, gold_counts = {}, None
     counts = read_counts(run)
     if table.gold:
+        known = read_points(run).select(*keys, quoted(table.gold))
+        if not known.where(quoted(table.gold) != 0).isEmpty():
+            gold_counts = count_gold(read_matrix(run), known, table.gold)
         majority = label(read_matrix(run), majority_vote(counts, checked_balance(None, counts.num_classes)))
         tables = {
             "majority_vote": majority,
@@ -128,7 +138,8 @@ def run_evaluate(run: Run) -> None:
             for name, table_of_labels in tables.items():
                 rows = table_of_labels.join(gold.select(*keys), on=list(table.key), how="left_semi")
                 reports[f"{part}.{name}"] = evaluate(rows, gold, key=table.key, gold_column=table.gold)
-    metrics = pipeline_metrics(counts, read_label_model(run), reports, run.seconds)
+    lfs = lf_rows(lf_summary(counts, gold_counts), read_matrix(run).lf_runs, counts, read_label_model(run))
+    metrics = pipeline_metrics(counts, read_label_model(run), lfs, reports, run.seconds)
     _publish_file(run, "metrics.json", (json.dumps(metrics, indent=2, allow_nan=False) + "\n").encode())
 
 

@@ -32,14 +32,20 @@ SESSION_MAKERS = {"dp_spark.session", "dp_spark.cli"}
 
 # Where rows reach the driver: how often, and why they are few whatever the size of the table.
 BOUNDED = {
-    "dp_spark.counting.count": (1, "one row: the counts of the whole table"),
+    "dp_spark.counting.gold": (1, "num_classes + 2 + NUM_EXAMPLES distinct gold labels, by limit"),
+    "dp_spark.counting.merging": (1, "one row: the counts of the whole table"),
     "dp_spark.end_model.launch": (1, "one row for each training worker"),
     "dp_spark.end_model.vocabulary": (1, "max_tokens tokens"),
+    "dp_spark.labeling.crowd_lfs": (1, "MAX_WORKERS + 1 workers, by limit"),
+    "dp_spark.labeling.jvm_votes": (1, "one row, to see whether an expression fails"),
+    "dp_spark.labeling.lf_runs": (2, "(m + preprocessors) * (4 + k) sums; NUM_SAMPLES errors per LF"),
+    "dp_spark.labeling.lookup_lfs": (1, "NUM_EXAMPLES values to show in an error, by limit"),
     "dp_spark.labels.inputs": (1, "one row, by limit(1)"),
     "dp_spark.labels.shards": (1, "one row for each shard"),
     "dp_spark.pipeline": (1, "_MAX_SPLITS_SHOWN values of the split column, by limit"),
     "dp_spark.report.evaluate": (1, "two rows: covered and uncovered"),
-    "dp_spark.tables": (2, "NUM_EXAMPLES keys to show in an error, by limit"),
+    "dp_spark.report.trial": (2, "MAX_TRIAL_ROWS + 1 rows, by limit, and their votes"),
+    "dp_spark.tables": (3, "NUM_EXAMPLES keys to show in an error, by limit; one row of sums"),
 }
 COLLECTING = {"collect", "toPandas", "toLocalIterator", "toArrow"}
 

@@ -57,7 +57,11 @@ def test_a_configuration_cannot_be_changed():
     ("section", "key", "known"),
     [
         ("[table]", "table.kye", "generator, gold, key, path, split, test_share"),
-        ("[labeling]", "labeling.kye", "lfs, module, num_classes"),
+        (
+            "[labeling]",
+            "labeling.kye",
+            "class_names, lf_timeout_seconds, lfs, max_lf_errors, module, num_classes",
+        ),
         ("[training_set]", "training_set.kye", "features, num_shards, seed, text"),
     ],
 )

@@ -20,7 +20,7 @@ def test_a_snippet_runs(spark, page, number, code, tmp_path, monkeypatch):
     script = tmp_path / f"snippet_{number}.py"
     script.write_text(code)
     monkeypatch.chdir(tmp_path)
-    runpy.run_path(str(script))
+    runpy.run_path(str(script), run_name="__main__")  # whose functions travel by value, as those of a job do
 
 
 def test_there_are_snippets():

@@ -1,10 +1,12 @@
 """The numbers of a run as metrics.json has them, and as a person reads them on a terminal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dp_spark.counting.count import share_covered
+from dp_spark.counting.summary import LFSummary
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.model import LabelModel
+from dp_spark.labeling.lf_runs import LFRun
 from dp_spark.report.evaluate import Report
 
 _ACCURACY_NAMES = {
@@ -15,13 +17,18 @@ _ACCURACY_NAMES = {
 
 
 def pipeline_metrics(
-    counts: VoteCounts, label_model: LabelModel, reports: Mapping[str, Report], seconds: Mapping[str, float]
+    counts: VoteCounts,
+    label_model: LabelModel,
+    lfs: Sequence[Mapping[str, object]],
+    reports: Mapping[str, Report],
+    seconds: Mapping[str, float],
 ) -> dict[str, object]:
     """The content of metrics.json.
 
     Args:
         counts: of the label matrix.
         label_model: the fitted one.
+        lfs: from `lf_rows`.
         reports: scores by "part.what", part being "all" or "test"; empty without gold labels.
         seconds: wall-clock seconds per stage.
     """
@@ -32,35 +39,56 @@ def pipeline_metrics(
         "label_model": label_model.model,
         "label_model_id": label_model.model_id,
         **{name: reports[key].all.accuracy for name, key in _ACCURACY_NAMES.items() if key in reports},
-        "lfs": lf_rows(counts, label_model),
+        "lfs": list(lfs),
         "scores": {name: report.to_dict() for name, report in reports.items()},
         "warnings": list(label_model.warnings),
         "seconds": dict(seconds),
     }
 
 
-def lf_rows(counts: VoteCounts, label_model: LabelModel) -> list[dict[str, object]]:
-    """Per LF: name, coverage, votes per class, estimated accuracy and weight."""
-    return [
-        {
-            "name": name,
-            "coverage": float(counts.coverage[i]),
-            "votes": {
-                str(c): int(v) for c, v in zip(label_model.classes, counts.votes_per_class[i], strict=True)
-            },
-            "accuracy": float(label_model.accuracies[i]),
-            "weight": float(label_model.weights[i]),
-        }
-        for i, name in enumerate(counts.lf_names)
-    ]
+def lf_rows(
+    summary: LFSummary, runs: Sequence[LFRun], counts: VoteCounts, label_model: LabelModel
+) -> list[dict[str, object]]:
+    """Per LF: what it is, what it did, how it compares with gold and others, and what the label model makes of it.
+
+    Args:
+        summary: of the vote counts, with gold if there is some.
+        runs: of the label matrix; may be empty if it was written without.
+        counts: of the label matrix.
+        label_model: the fitted one.
+    """
+    by_name = {run.name: run for run in runs if run.kind != "preprocessor"}
+    rows: list[dict[str, object]] = []
+    for i, row in enumerate(summary.rows):
+        run = by_name.get(row.name)
+        votes = map(int, counts.votes_per_class[i])
+        rows.append(
+            {
+                "name": row.name,
+                "kind": run.kind if run else None,
+                "coverage": row.coverage,
+                "overlaps": row.overlaps,
+                "conflicts": row.conflicts,
+                "votes": {str(c): v for c, v in zip(label_model.classes, votes, strict=True)},
+                "num_errors": run.num_errors if run else None,
+                "seconds": run.seconds if run else None,
+                "share_of_time": run.share_of_time if run else None,
+                "accuracy": float(label_model.accuracies[i]),
+                "weight": float(label_model.weights[i]),
+                "empirical_accuracy": row.empirical_accuracy,
+                "num_correct": row.correct,
+                "num_incorrect": row.incorrect,
+            }
+        )
+    return rows
 
 
 def pipeline_text(metrics: Mapping[str, object], directory: str) -> str:
     """The metrics of a pipeline as a short text for a terminal."""
     lines = [f"{metrics['num_data_points']:,} data points, {metrics['num_lfs']} labeling functions", ""]
-    lines.append(f"{'labeling function':32s} {'coverage':>9s} {'accuracy':>9s} {'weight':>8s}")
-    for row in _mappings(metrics["lfs"]):
-        lines.append(f"{row['name']:32s} {row['coverage']:9.3f} {row['accuracy']:9.3f} {row['weight']:8.3f}")
+    titles = ("coverage", "conflicts", "accuracy", "on gold", "weight", "errors", "time")
+    lines.append(f"{'labeling function':32s}" + "".join(f" {title:>9s}" for title in titles))
+    lines += [_lf_line(row) for row in _mappings(metrics["lfs"])]
     scores = metrics["scores"]
     if isinstance(scores, Mapping) and scores:
         lines += [
@@ -72,6 +100,20 @@ def pipeline_text(metrics: Mapping[str, object], directory: str) -> str:
     if isinstance(warnings, list) and warnings:
         lines += ["", *(f"warning: {warning}" for warning in warnings)]
     return "\n".join([*lines, "", f"results are in {directory}"])
+
+
+def _lf_line(row: Mapping[str, object]) -> str:
+    share, gold = row["share_of_time"], row["empirical_accuracy"]
+    shown = [
+        f"{row['coverage']:.3f}",
+        f"{row['conflicts']:.3f}",
+        f"{row['accuracy']:.3f}",
+        "-" if gold is None else f"{gold:.3f}",
+        f"{row['weight']:.3f}",
+        "-" if row["num_errors"] is None else f"{row['num_errors']:,}",
+        "in Spark" if share is None else f"{100 * float(str(share)):.0f}%",
+    ]
+    return f"{row['name']:32s}" + "".join(f" {text:>9s}" for text in shown)
 
 
 def _score_line(name: str, scores: Mapping[str, float | None]) -> str:
