@@ -115,11 +115,11 @@ def test_a_labeling_function_that_raises_ends_a_job_with_4_and_one_sentence(spar
     command = [sys.executable, job, "--config", config, "--table", "table", "--output", "results"]
     done = run(command, tmp_path)
     assert done.returncode == 4
-    sentence = (
-        "LabelingFunctionError: labeling function 'too_strict' raised ValueError: this text is too short for "
-        "the row {'id': 'b'}. Correct it, or let it return None for rows like this one."
-    )
-    assert done.stderr.splitlines()[-1] == sentence
+    sentence, sample = done.stderr.splitlines()[-2:]
+    said = "LabelingFunctionError: labeling function 'too_strict' failed on 1 of "
+    assert sentence.startswith(said)
+    assert "more than its budget allows (max_errors: 0). Correct it, or let it return None" in sentence
+    assert sample.startswith("  row {'id': 'b'}: ValueError at my_lfs.py:7: raise ValueError(")
     for trace in ("Traceback", "at org.apache.spark", "at java.base", "Py4JJavaError"):
         assert trace not in done.stderr
     assert done.stdout == ""

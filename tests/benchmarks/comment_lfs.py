@@ -33,18 +33,15 @@ class Comment(Protocol):
 
 
 def asks_to_subscribe(x: Comment) -> int:
-    text = x.text.lower()
-    return POSITIVE if "subscribe" in text or "check out" in text or "follow" in text else ABSTAIN
+    return POSITIVE if "subscribe" in x.text.lower() else ABSTAIN
 
 
-def sells(x: Comment) -> int:
-    text = x.text.lower()
-    return POSITIVE if "free" in text or "cheap" in text or "gift card" in text else ABSTAIN
+def gives_away(x: Comment) -> int:
+    return POSITIVE if "free" in x.text.lower() else ABSTAIN
 
 
-def speaks_of_music(x: Comment) -> int:
-    text = x.text.lower()
-    return NEGATIVE if "song" in text or "voice" in text or "chorus" in text else ABSTAIN
+def loves(x: Comment) -> int:
+    return NEGATIVE if "love" in x.text.lower() else ABSTAIN
 
 
 def has_link(x: Comment) -> int:
@@ -77,8 +74,8 @@ def is_popular(x: Comment) -> int:
 
 LFS: Sequence[Callable[[Comment], int]] = (
     asks_to_subscribe,
-    sells,
-    speaks_of_music,
+    gives_away,
+    loves,
     has_link,
     has_timestamp,
     names_own_work,

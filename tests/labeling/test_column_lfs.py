@@ -143,7 +143,7 @@ def test_what_yields_no_votes_by_its_type_is_refused_all_at_once(table):
 @pytest.mark.parametrize(
     ("expression", "classes", "said"),
     [
-        ("CAST(id AS INT) - 3", {}, "'odd' returned -2 for the row {'id': 1}: expected one of (-1, 1), or 0"),
+        ("IF(id = 1, -2, 1)", {}, "'odd' returned -2 for the row {'id': 1}: expected one of (-1, 1), or 0"),
         ("CASE WHEN id = 4 THEN 300 END", {}, "'odd' returned 300 for the row {'id': 4}"),
         ("CASE WHEN id = 4 THEN -1 END", {"num_classes": 4}, "'odd' returned -1 for the row {'id': 4}"),
         (
