@@ -9,6 +9,7 @@ it: that is why every result ends with a file that is written last.
 
 import json
 import logging
+import time
 import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from dp_spark.errors import EnvironmentProblem, MissingResultError, OutputExists
 
 logger = logging.getLogger(__name__)
 
+LATE_TASK_SECONDS = 3.0  # Spark kills the other tasks of a failed job without waiting for them
 DESCRIPTION_FILE = "_dp_spark.json"  # Spark ignores names that begin with an underscore
 
 
@@ -186,9 +188,18 @@ def publish(storage: Storage, target: str, *, overwrite: bool = False) -> Iterat
         finally:
             if storage.exists(replaced) and not storage.exists(target):
                 storage.rename(replaced, target)
+    except BaseException:
+        _wait_for_late_tasks(storage)
+        raise
     finally:
         if storage.exists(target) or not storage.exists(replaced):  # else it holds the only older result
             storage.delete(workspace)
+
+
+def _wait_for_late_tasks(storage: Storage) -> None:
+    """After a failure on a cluster, let tasks end that are still writing: they would bring the workspace back."""
+    if not str(storage.spark.sparkContext.master).startswith("local"):
+        time.sleep(LATE_TASK_SECONDS)
 
 
 def write_description(storage: Storage, directory: str, content: dict[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pyspark.sql import DataFrame
 from pyspark.sql.types import StringType
@@ -54,13 +55,15 @@ def apply_lfs(
         LabelingFunctionError: if an LF cannot be sent to the executors. From the writing or counting, naming LF and
             row key: if one failed more often than its budget allows, ended its worker, or cast an illegal vote.
     """
+    if isinstance(key, str):
+        raise ValueError(f"key is {key!r}: expected the names of one or more different columns, as a list.")
     classes = Classes(num_classes or len(class_names) or 2, tuple(class_names))
     application = Application(
         df=df,
-        lfs=tuple(lfs),
+        lfs=tuple(_with_class_names(lf, classes) for lf in checked_lfs(lfs)),
         key=tuple(key),
         classes=classes,
-        budgets=tuple(max_lf_errors if lf.max_errors is None else lf.max_errors for lf in checked_lfs(lfs)),
+        budgets=tuple(max_lf_errors if lf.max_errors is None else lf.max_errors for lf in lfs),
         timeouts=tuple(lf.timeout_seconds or lf_timeout_seconds for lf in lfs),
     )
     refuse_bad_budget(max_lf_errors, "max_lf_errors")
@@ -77,7 +80,7 @@ def label_matrix_of(application: Application) -> LabelMatrix:
         df=application.plan().df.select(*map(quoted, application.key), VOTES_COLUMN),
         key=application.key,
         lf_names=tuple(lf.name for lf in lfs),
-        lf_hashes=tuple(_hash_with(lf, classes) for lf in lfs),
+        lf_hashes=tuple(lf.content_hash for lf in lfs),
         num_classes=classes.num_classes,
         class_names=classes.names,
         application=application,
@@ -99,13 +102,19 @@ def check_application(application: Application) -> None:
     _check_pattern_columns(df, lfs)
 
 
-def _hash_with(lf: LabelingFunction, classes: Classes) -> str:
-    """The content hash, with the class names that decide what a vote by name means."""
-    return digest(lf.content_hash, classes.names)[:HASH_DIGITS] if classes.names else lf.content_hash
+def _with_class_names(lf: LabelingFunction, classes: Classes) -> LabelingFunction:
+    """The labeling function, its hash with the class names, which decide what a vote by name means."""
+    if not classes.names:
+        return lf
+    return replace(lf, content_hash=digest(lf.content_hash, classes.names)[:HASH_DIGITS])
 
 
 def checked_lfs(lfs: Sequence[LabelingFunction]) -> Sequence[LabelingFunction]:
     """The labeling functions, if there are some, all are that, and have different names; else a ValueError."""
+    if isinstance(lfs, LabelingFunction):
+        raise ValueError(
+            f"lfs is one labeling function, {lfs.name!r}: expected a list, such as [{lfs.name}]."
+        )
     if not lfs:
         raise ValueError("there are no labeling functions: expected at least one in the list.")
     for lf in lfs:

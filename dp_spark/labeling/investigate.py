@@ -119,5 +119,7 @@ def _ending(status: int | None) -> str:
         return f"the process died of {name}{hint}"
     code = os.WEXITSTATUS(status)
     return f"the process exited with status {code}" + (
-        " (a timeout that no exception could interrupt, if the log shows a stack dump)" if code == 1 else ""
+        " (a timeout that no exception could interrupt, if the log shows a stack dump; else os._exit or a library)"
+        if code == 1
+        else " (by os._exit, or a library)"
     )

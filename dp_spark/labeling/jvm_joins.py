@@ -80,7 +80,8 @@ def _table_of(df: DataFrame, lf: LabelingFunction, rule: LookupRule, classes: Cl
     ) as problem:
         raise ValueError(
             f"labeling function {lf.name!r} looks up values such as {next(iter(rule.votes))!r} in the column "
-            f"{rule.column!r} of type {data_type.simpleString()}: {problem}. Expected values of the column's type."
+            f"{rule.column!r} of type {data_type.simpleString()}: {problem}. Expected values of the "
+            "column's type."
         ) from problem
     votes = pa.array([classes.vote_of(choice) for choice in rule.votes.values()], pa.int8())
     table = pa.table({"lookup_key": values, "lookup_vote": votes})

@@ -112,9 +112,13 @@ def _ask(
 def _predict(model: object, inputs: object) -> object:
     if hasattr(model, "predict_proba"):
         return model.predict_proba(inputs)
+    if not hasattr(model, "predict"):
+        raise TypeError(
+            f"a model of type {type(model).__name__} has neither predict_proba nor predict: pass predict=..."
+        )
     if type(model).__module__.partition(".")[0] in ("keras", "tensorflow", "tf_keras"):
-        return model.predict(inputs, verbose=0)  # type: ignore[attr-defined]
-    return model.predict(inputs)  # type: ignore[attr-defined]
+        return model.predict(inputs, verbose=0)
+    return model.predict(inputs)
 
 
 def _inputs(batch: pa.RecordBatch, columns: tuple[str, ...]) -> npt.NDArray[np.generic]:

@@ -48,7 +48,7 @@ class ErrorSample:
     def __str__(self) -> str:
         """One line."""
         message = f": {self.message}" if self.message else ""
-        return f"row {self.row}: {self.error}{message} at {self.line}"
+        return f"row {self.row}: {self.error}{message}{f' at {self.line}' if self.line else ''}"
 
 
 def error_sample(row: str, problem: BaseException, own_file: str, *, with_message: bool) -> ErrorSample:
@@ -80,7 +80,7 @@ def _own_line(problem: BaseException, own_file: str) -> str:
     frames = traceback.extract_tb(problem.__traceback__)
     own = [frame for frame in frames if frame.filename == own_file] or frames[-1:]
     if not own:
-        return "an unknown line"
+        return ""
     frame = own[-1]
     source = (linecache.getline(frame.filename, frame.lineno or 0) or frame.line or "").strip()
     place = f"{os.path.basename(frame.filename)}:{frame.lineno}"

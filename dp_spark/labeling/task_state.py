@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from dp_spark.errors import IllegalVoteError, LabelingFunctionError
-from dp_spark.labeling.answers import IllegalAnswerError
 from dp_spark.labeling.ballot import Ballot
 from dp_spark.labeling.batch_views import BatchViews, key_of
 from dp_spark.labeling.data_point import UnreadableValueError
@@ -100,6 +99,11 @@ class TaskState:
             self.tally.numbers[position, ERRORS] += 1
         if isinstance(problem, TimedOutError):
             self.refuse_overspent(position, views)
+            if self.ballot.is_trial:  # nobody waits in a notebook for one hanging row after the other
+                raise LabelingFunctionError(
+                    f"labeling function {self.ballot.names[position]!r} {problem} on the row "
+                    f"{self.name_row(views, row)}. Simplify it, or allow more time with timeout_seconds."
+                )
 
     def has_enough_samples(self, position: int) -> bool:
         """Whether no more failures of a labeling function will be kept."""
@@ -116,7 +120,8 @@ class TaskState:
             return
         seen = int(self.tally.numbers[position, ROWS]) + views.num_rows
         said = overspent(self.ballot.names[position], errors, seen, budget)
-        raise LabelingFunctionError(said + failures_text(self.tally.samples[position]))
+        so_far = " Counted in the first task that noticed: the whole table may hold more."
+        raise LabelingFunctionError(said + so_far + failures_text(self.tally.samples[position]))
 
     def without_illegal(
         self, position: int, views: BatchViews, answers: Sequence[object], first_row: int, at: int
@@ -136,16 +141,18 @@ class TaskState:
         classes = self.ballot.classes
         if not self.ballot.is_trial:
             kinds = "an integer vote or a class name" if classes.names else "an integer vote"
+            is_name = isinstance(answers[at], str) and not classes.names
+            hint = " Names of classes have to be declared: class_names=[...]." if is_name else ""
             raise IllegalVoteError(
                 f"labeling function {self.ballot.names[position]!r} returned {_shown(answers[at])} for the row "
-                f"{self.name_row(views, first_row + at)}: {classes.expected()}. Return {kinds}."
+                f"{self.name_row(views, first_row + at)}: {classes.expected()}. Return {kinds}.{hint}"
             )
         votes = np.zeros(len(answers), dtype=np.int8)
         for i, answer in enumerate(answers):
             vote = classes.vote_of(answer)
             votes[i] = vote or 0
             if vote is None:
-                illegal = IllegalAnswerError(i, f"returned {_shown(answer)}: {classes.expected()}")
+                illegal = IllegalVoteError(f"returned {_shown(answer)}: {classes.expected()}")
                 self.failed(position, views, first_row + i, illegal)
         return votes
 
@@ -154,19 +161,24 @@ class TaskState:
         return key_of({name: views.column(name) for name in self.ballot.key}, row)
 
     def _own_file(self, position: int) -> str:
-        rules = [lf.rule for at, lf in self.ballot.python if at == position]
-        functions = [rule.function for rule in rules if isinstance(rule, (RowRule, BatchRule))]
-        codes = [getattr(function, "__code__", None) for function in functions]
+        functions: list[object] = []
+        for lf in (lf for at, lf in self.ballot.python if at == position):
+            functions.append(lf.resources.get("predict") if lf.kind == "model" else None)
+            functions.append(lf.rule.function if isinstance(lf.rule, (RowRule, BatchRule)) else None)
+        codes = [getattr(function, "__code__", None) for function in functions if function is not None]
         return str(codes[0].co_filename) if codes and codes[0] is not None else ""
 
 
 def overspent(name: str, num_errors: int, num_seen: int, budget: int | float) -> str:
     """What an error says of a labeling function that failed too often; samples follow."""
     allowed = f"{budget:.4g} of them" if isinstance(budget, float) else f"{budget:,}"
+    advice = "Correct it, or let it return None for data points like these, or allow more errors."
+    if num_errors == num_seen > 1:
+        advice = "It failed on every one, which no budget covers: correct it."
     return (
         f"labeling function {name!r} failed on {num_errors:,} of {num_seen:,} data points, more than its "
-        f"budget allows (max_errors: {allowed}). Correct it, or let it return None for data points like these, "
-        "or allow more errors. What the exceptions say may hold values of the rows: dp_spark.try_lfs shows it."
+        f"budget allows (max_errors: {allowed}). {advice} What the exceptions say may hold values of the rows: "
+        "dp_spark.try_lfs shows it."
     )
 
 

@@ -7,6 +7,7 @@ the clock per batch. Its failures are counted against its budget.
 import contextlib
 import functools
 import gc
+import importlib
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -76,6 +77,10 @@ class Voter:
         self._row_type = row_type(self._columns, self.state.derived)
         watched = [position for position, _ in ballot.python]
         watched += [position for group in ballot.groups for position, _ in group.owners]
+        if any(
+            isinstance(lf.rule, BatchRule) and lf.rule.batch_format == "pandas" for _, lf in ballot.python
+        ):
+            importlib.import_module("pandas")  # now, or it would count as time of the first that uses it
         self._timeouts = [ballot.timeouts[position] for position in watched]
 
     def votes_of(self, batch: pa.RecordBatch) -> Votes:

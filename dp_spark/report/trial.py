@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_TRIAL_ROWS = 10_000
-TRIAL_TIMEOUT_SECONDS = 60.0
+TRIAL_TIMEOUT_SECONDS = 10.0
 ROW = "trial_row"  # the key of a trial: the position among the rows that were given
 _OTHER_BATCH_ROWS = 7
 _OTHER_HASH_SEED = "20160509"
@@ -49,7 +49,7 @@ class Trial:
             an abstention is empty.
         runs: what each labeling function did, then the preprocessors; errors have messages here.
         summary: polarity, coverage, overlaps and conflicts on these rows.
-        failed: why labeling functions could not vote at all, by name; they abstain in `rows`.
+        failed: why labeling functions could not vote at all, or hang, by name; they abstain in `rows`.
         changing: the rows on which a labeling function voted otherwise the second time, by name.
     """
 
@@ -59,23 +59,27 @@ class Trial:
     failed: Mapping[str, str]
     changing: Mapping[str, tuple[int, ...]]
 
-    def __str__(self) -> str:
-        """The summary, and what there is to mend."""
-        problems = [f"{name} cannot vote: {why}" for name, why in self.failed.items()]
+    @property
+    def problems(self) -> dict[str, list[str]]:
+        """What there is to mend, by labeling function: failures, illegal votes, changing votes."""
+        found = {name: [f"{name} cannot vote: {why}"] for name, why in self.failed.items()}
         for run in self.runs:
             if run.num_errors:
                 lines = "".join(f"\n  {sample}" for sample in run.samples)
-                problems.append(
-                    f"{run.name} failed on {run.num_errors} of {run.num_data_points} rows:{lines}"
-                )
+                said = f"{run.name} failed on {run.num_errors} of {run.num_data_points} rows:{lines}"
+                found.setdefault(run.name, []).append(said)
         for name, rows in self.changing.items():
             shown = ", ".join(map(str, rows[:_MAX_SHOWN]))
-            problems.append(
+            found.setdefault(name, []).append(
                 f"{name} is not deterministic: it voted otherwise on {len(rows)} rows, such as {shown}, when order, "
                 "batches and hash seed changed. Does it keep or change something between rows, or use random "
                 "numbers, the time, or the order of a set?"
             )
-        return "\n".join([str(self.summary), *problems])
+        return found
+
+    def __str__(self) -> str:
+        """The summary, and what there is to mend."""
+        return "\n".join([str(self.summary), *(text for texts in self.problems.values() for text in texts)])
 
     def _repr_html_(self) -> str:
         return f"{self.rows.to_html(max_rows=50)}<pre>{html.escape(str(self))}</pre>"
@@ -133,15 +137,14 @@ def try_lfs(
     check_application(first)
     outcome = _outcome(first)
     changing: dict[str, tuple[int, ...]] = {}
-    if check_determinism:
+    able = [(i, lf) for i, lf in enumerate(lfs) if lf.name not in outcome.failed][::-1]
+    if check_determinism and able:
         with _other_hash_seed(df.sparkSession):
-            again = _outcome(application(forward[::-1], lfs[::-1], _OTHER_BATCH_ROWS))
-        differs = outcome.votes != again.votes[:, ::-1]
-        changing = {
-            name: tuple(np.flatnonzero(differs[:, i]).tolist())
-            for i, name in enumerate(names)
-            if differs[:, i].any()
-        }
+            again = _outcome(application(forward[::-1], [lf for _, lf in able], _OTHER_BATCH_ROWS))
+        for column, (i, lf) in enumerate(able):
+            differs = np.flatnonzero(outcome.votes[:, i] != again.votes[:, column])
+            if differs.size:
+                changing[lf.name] = tuple(differs.tolist())
     counts = VoteCounts.from_votes(outcome.votes, classes.num_classes, names)
     rows = _beside(table, outcome.votes, names, classes)
     return Trial(rows, outcome.runs, lf_summary(counts), outcome.failed, changing)

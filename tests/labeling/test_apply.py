@@ -145,7 +145,9 @@ def test_an_illegal_vote_names_function_value_row_and_what_is_legal(
         f"labeling function 'odd' returned {shown} for the row {{'id': 2, 'author': 'ann'}}: "
         "expected one of (-1, 1), or 0 or None to abstain. Return an integer vote."
     )
-    with pytest.raises(IllegalVoteError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(
+        IllegalVoteError, match=f"^{re.escape(message)}( Names of classes have to be declared.*)?$"
+    ):
         write_label_matrix(matrix, str(tmp_path / "L"), storage)
     assert os.listdir(tmp_path) == []
 
@@ -227,3 +229,21 @@ def test_a_key_column_called_votes_is_refused(comments):
 def test_numbers_of_classes_that_a_byte_cannot_hold_are_refused(comments, num_classes):
     with pytest.raises(ValueError, match=f"num_classes is {num_classes}: expected 2 to 127"):
         apply_lfs(comments, make_lfs(), key=["id"], num_classes=num_classes)
+
+
+def test_a_key_that_is_a_text_and_a_function_without_a_list_are_refused(comments):
+    with pytest.raises(
+        ValueError, match="key is 'id': expected the names of one or more different columns, as a"
+    ):
+        apply_lfs(comments, make_lfs(), key="id")
+    with pytest.raises(
+        ValueError, match=r"lfs is one labeling function, 'money': expected a list, such as \[money\]"
+    ):
+        apply_lfs(comments, make_lfs()[0], key=["id"])
+
+
+def test_hashes_of_the_matrix_and_of_its_runs_are_the_same_and_cover_class_names(comments, storage, tmp_path):
+    named = apply_lfs(comments, make_lfs(), key=["id"], class_names=["ham", "spam"])
+    written = write_label_matrix(named, str(tmp_path / "L"), storage)
+    assert tuple(run.content_hash for run in written.lf_runs) == written.lf_hashes == named.lf_hashes
+    assert set(written.lf_hashes).isdisjoint(lf.content_hash for lf in make_lfs())

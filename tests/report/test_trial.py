@@ -1,5 +1,6 @@
 import itertools
 import random
+import time
 
 import pytest
 from pyspark.sql import functions as F
@@ -52,7 +53,7 @@ def test_votes_stand_beside_the_columns_by_name_and_nothing_is_written(comments,
     by_id = trial.rows.set_index("id")
     assert by_id.loc[0, ["free", "song", "words", "w (vote)"]].tolist() == ["spam", "", "spam", "spam"]
     assert by_id.loc[1, ["free", "song", "words", "w (vote)"]].tolist() == ["", "ham", "ham", "ham"]
-    assert [trial.failed, trial.changing] == [{}, {}]
+    assert [trial.failed, trial.changing, trial.problems] == [{}, {}, {}]
     assert [run.name for run in trial.runs] == ["free", "song", "words", "w", "lower"]
     assert [row.coverage for row in trial.summary.rows] == [10 / 20, 5 / 20, 15 / 20, 14 / 20]
     assert list(tmp_path.iterdir()) == []
@@ -79,7 +80,10 @@ def test_errors_and_illegal_votes_are_shown_with_their_messages_and_stop_nothing
     assert [runs["breaks"].num_errors, runs["breaks"].votes] == [10, {"-1": 20, "1": 10}]
     assert "argument of type 'NoneType' is not iterable" in runs["breaks"].samples[0].message
     assert [runs["seven"].num_errors, runs["seven"].votes["1"]] == [1, 39]
-    assert "returned 7: expected one of (-1, 1)" in str(trial)
+    assert "row {'trial_row': 3}: IllegalVoteError: returned 7: expected one of (-1, 1), or 0 or None" in str(
+        trial
+    )
+    assert set(trial.problems) == {"breaks", "seven", "divides", "eight"}
     assert "DIVIDE_BY_ZERO" in trial.failed["divides"]
     assert "returned 8 for the row" in trial.failed["eight"]
     assert trial.rows["breaks"].tolist().count(1) == 10
@@ -122,6 +126,19 @@ def test_what_depends_on_chance_order_state_hash_seed_or_other_functions_is_foun
     trial = try_lfs(comments, [*good_lfs(), *bad], class_names=["ham", "spam"])
     assert set(trial.changing) == {lf.name for lf in bad} - {"changes_the_row"}
     assert "by_hash is not deterministic: it voted otherwise on" in str(trial)
+
+
+def test_a_function_that_hangs_is_given_up_after_one_row_and_the_others_vote(comments):
+    @labeling_function(timeout_seconds=1)
+    def hangs(x):
+        time.sleep(60)
+
+    started = time.monotonic()
+    trial = try_lfs(comments.limit(5), [vote_column("w"), hangs])
+    assert "'hangs' took longer than 1 seconds on the row {'trial_row': 0}" in trial.failed["hangs"]
+    assert trial.summary.rows[0].coverage == 4 / 5
+    assert trial.changing == {}
+    assert time.monotonic() - started < 30
 
 
 def test_the_hash_seed_of_later_runs_is_not_changed(comments, spark):
