@@ -75,7 +75,7 @@ class LabelingConfig(_Strict):
     @property
     def classes(self) -> Classes:
         """The classes of the task."""
-        return Classes(len(self.class_names) or self.num_classes, tuple(self.class_names))
+        return Classes.of(len(self.class_names) or self.num_classes, self.class_names)
 
 
 class LabelModelConfig(_Strict):

@@ -118,12 +118,9 @@ def run_evaluate(run: Run) -> None:
     table = run.config.table
     keys = [quoted(name) for name in table.key]
     reports, gold_counts = {}, None
-    counts = read_counts(run)
+    counts, matrix = read_counts(run), read_matrix(run)
     if table.gold:
-        known = read_points(run).select(*keys, quoted(table.gold))
-        if not known.where(quoted(table.gold) != 0).isEmpty():
-            gold_counts = count_gold(read_matrix(run), known, table.gold)
-        majority = label(read_matrix(run), majority_vote(counts, checked_balance(None, counts.num_classes)))
+        majority = label(matrix, majority_vote(counts, checked_balance(None, counts.num_classes)))
         tables = {
             "majority_vote": majority,
             "labels": read_labels(run)[0],
@@ -138,8 +135,11 @@ def run_evaluate(run: Run) -> None:
             for name, table_of_labels in tables.items():
                 rows = table_of_labels.join(gold.select(*keys), on=list(table.key), how="left_semi")
                 reports[f"{part}.{name}"] = evaluate(rows, gold, key=table.key, gold_column=table.gold)
-    lfs = lf_rows(lf_summary(counts, gold_counts), read_matrix(run).lf_runs, counts, read_label_model(run))
-    metrics = pipeline_metrics(counts, read_label_model(run), lfs, reports, run.seconds)
+            if part == "all":
+                gold_counts = count_gold(matrix, gold, table.gold)
+    label_model = read_label_model(run)
+    lfs = lf_rows(lf_summary(counts, gold_counts), matrix.lf_runs, counts, label_model)
+    metrics = pipeline_metrics(counts, label_model, lfs, reports, run.seconds)
     _publish_file(run, "metrics.json", (json.dumps(metrics, indent=2, allow_nan=False) + "\n").encode())
 
 

@@ -47,6 +47,21 @@ def standalone_cluster(place: Path, num_workers: int = 2, memory: str = "1g") ->
             process.wait(timeout=30)
 
 
+def submit(master_url: str, *arguments: str, seconds: int) -> subprocess.CompletedProcess[str]:
+    """Run a job on a cluster; its stderr arrives in stdout, as spark-submit does with a Python driver's."""
+    conf = ["spark.executor.memory=700m", "spark.driver.host=127.0.0.1", "spark.ui.enabled=false"]
+    options = [option for setting in conf for option in ("--conf", setting)]
+    return subprocess.run(
+        [SPARK_HOME / "bin" / "spark-submit", "--master", master_url, *options, *arguments],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+
+
 def environment() -> Mapping[str, str]:
     """This process's environment for Spark's daemons and jobs, without what an outer Spark left in it."""
     outer = ("SPARK_", "PYSPARK_GATEWAY")

@@ -1,12 +1,11 @@
 """The tutorial through spark-submit on a real standalone cluster."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from standalone import ROOT, SPARK_HOME, environment, standalone_cluster
+from standalone import standalone_cluster, submit
 
 JOB_SECONDS = 400
 
@@ -25,7 +24,17 @@ def master_url(place: Path) -> Iterator[str]:
 @pytest.mark.slow
 def test_the_tutorial_runs_on_a_standalone_cluster_with_two_training_workers(master_url, place, tmp_path):
     output = tmp_path / "tutorial"
-    job = submit(master_url, "jobs/tutorial.py", "--output", str(output), "--n", "4000", "--workers", "2")
+    job = submit(
+        master_url,
+        "jobs/tutorial.py",
+        "--output",
+        str(output),
+        "--n",
+        "4000",
+        "--workers",
+        "2",
+        seconds=JOB_SECONDS,
+    )
     assert job.returncode == 0, job.stdout[-3000:]
     assert all(list((place / worker).glob("app-*/*/stderr")) for worker in ("worker1", "worker2"))
     metrics = json.loads((output / "metrics.json").read_text())
@@ -40,23 +49,18 @@ def test_the_tutorial_runs_on_a_standalone_cluster_with_two_training_workers(mas
 @pytest.mark.slow
 def test_more_training_workers_than_slots_is_an_error_before_anything_is_computed(master_url, tmp_path):
     output = tmp_path / "tutorial"
-    job = submit(master_url, "jobs/tutorial.py", "--output", str(output), "--n", "500", "--workers", "3")
+    job = submit(
+        master_url,
+        "jobs/tutorial.py",
+        "--output",
+        str(output),
+        "--n",
+        "500",
+        "--workers",
+        "3",
+        seconds=JOB_SECONDS,
+    )
     assert job.returncode == 2
     assert "num_workers is 3, but the cluster runs only 2 tasks" in job.stdout
     assert "Traceback" not in job.stdout
     assert not output.exists()
-
-
-def submit(master_url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a job; its stderr arrives in stdout, as spark-submit does with a Python driver's."""
-    conf = ["spark.executor.memory=700m", "spark.driver.host=127.0.0.1", "spark.ui.enabled=false"]
-    options = [option for setting in conf for option in ("--conf", setting)]
-    return subprocess.run(
-        [SPARK_HOME / "bin" / "spark-submit", "--master", master_url, *options, *arguments],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=JOB_SECONDS,
-        check=False,
-    )

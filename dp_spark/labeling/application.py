@@ -15,10 +15,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, StructType
 
 from dp_spark.errors import DpSparkError
-from dp_spark.labeling.ballot import Ballot, pattern_groups, preprocessors_of
+from dp_spark.labeling.ballot import Ballot, columns_of, pattern_groups, preprocessors_of
 from dp_spark.labeling.investigate import is_crash, name_the_crash
 from dp_spark.labeling.jvm_joins import has_join, joins_large_tables
 from dp_spark.labeling.jvm_votes import (
+    SparkVotes,
     illegal_vote,
     name_the_failure,
     runs_in_spark,
@@ -64,62 +65,58 @@ class Application:
 
     def plan(self) -> "Plan":
         """What Spark has to run; made anew for every use, as an observation serves one run only."""
-        ballot = self._ballot
-        in_spark = [lf for lf in self.lfs if runs_in_spark(lf)]
-        rows_in, num_rows = Observation(), F.count(F.lit(1)).alias(_NUM_ROWS)
-        source = self.df.select(*map(quoted, self.columns_needed()))
-        if len(in_spark) == len(self.lfs) and not any(has_join(lf) for lf in in_spark):
-            # Nothing here can add or lose rows, and an observation in front would cost more than the votes.
-            voted = with_votes(source, ballot.columns, in_spark, self.key, self.classes)
-            observed = voted.df.observe(rows_in, num_rows, *voted.counts)
-            votes = voted.packed.alias(VOTES_COLUMN)
-            return Plan(self, observed.select(*map(quoted, self.key), votes), rows_in, rows_in)
-        source = source.observe(rows_in, num_rows)
-        if not in_spark:
-            points = source.select(*map(quoted, ballot.columns))
-            return Plan(self, map_batches(points, _voter(ballot), self._schema()), rows_in, None)
-        voted = with_votes(source, ballot.columns, in_spark, self.key, self.classes)
-        if len(in_spark) == len(self.lfs):
-            counted = Observation()
-            votes = voted.packed.alias(VOTES_COLUMN)
-            df = voted.df.observe(counted, *voted.counts).select(*map(quoted, self.key), votes)
-            return Plan(self, df, rows_in, counted)
-        points = voted.df.select(*map(quoted, ballot.columns), voted.packed.alias(_SPARK_VOTES))
-        return Plan(self, map_batches(points, _voter(ballot), self._schema()), rows_in, None)
+        source, rows_in = self._source(), Observation()
+        num_rows = F.count(F.lit(1)).alias(_NUM_ROWS)
+        if len(self._in_spark) < len(self.lfs):
+            points = self._points(source.observe(rows_in, num_rows))
+            return Plan(self, map_batches(points, _voter(self._ballot), self._schema()), rows_in, None)
+        counted = Observation()
+        if any(has_join(lf) for lf in self.lfs):
+            source = source.observe(rows_in, num_rows)
+        else:  # nothing can add or lose rows, and another observation would cost more than the votes
+            rows_in = counted
+        voted = self._voted(source)
+        observed = voted.df.observe(counted, num_rows, *voted.counts)
+        votes = voted.packed.alias(VOTES_COLUMN)
+        return Plan(self, observed.select(*map(quoted, self.key), votes), rows_in, counted)
 
     def investigate(self, failure: str) -> DpSparkError | None:
         """What a failure of the plan was due to, if that can be found out; runs parts of it again."""
-        in_spark = [lf for lf in self.lfs if runs_in_spark(lf)]
-        illegal = illegal_vote(failure, in_spark, self.classes)
+        illegal = illegal_vote(failure, self._in_spark, self.classes)
         if illegal is not None:
             return illegal
         if is_crash(failure):
-            ballot = self._ballot
-            points = self.df.select(*map(quoted, self.columns_needed()))
-            if in_spark:
-                voted = with_votes(points, ballot.columns, in_spark, self.key, self.classes)
-                points = voted.df.select(*map(quoted, ballot.columns), voted.packed.alias(_SPARK_VOTES))
-            else:
-                points = points.select(*map(quoted, ballot.columns))
-            return name_the_crash(points, ballot, failure)
-        return name_the_failure(self.df, in_spark, self.key, self.classes)
+            return name_the_crash(self._points(self._source()), self._ballot, failure)
+        return name_the_failure(self.df, self._in_spark, self.key, self.classes)
 
     def columns_needed(self) -> list[str]:
         """The key and the columns that labeling functions read; all columns if that is not known of some."""
-        read: set[str] = set(self.key)
-        for lf in self.lfs:
-            is_open = lf.columns is None or lf.kind == "column"  # whose columns Spark knows, not we
-            read.update(self.df.columns if is_open else lf.columns or ())
-        return [name for name in self.df.columns if name in read]
+        return columns_of(self.lfs, self.df.columns, self.key)
+
+    @property
+    def _in_spark(self) -> list[LabelingFunction]:
+        return [lf for lf in self.lfs if runs_in_spark(lf)]
+
+    def _source(self) -> DataFrame:
+        return self.df.select(*map(quoted, self.columns_needed()))
+
+    def _voted(self, source: DataFrame) -> SparkVotes:
+        """What labeling functions yield inside Spark, beside the columns that go to Python."""
+        return with_votes(source, self._ballot.columns, self._in_spark, self.key, self.classes)
+
+    def _points(self, source: DataFrame) -> DataFrame:
+        """What Python workers are sent: the columns of data points, then the votes that Spark cast, if any."""
+        columns = [quoted(name) for name in self._ballot.columns]
+        if not self._in_spark:
+            return source.select(*columns)
+        voted = self._voted(source)
+        return voted.df.select(*columns, voted.packed.alias(_SPARK_VOTES))
 
     @functools.cached_property
     def _ballot(self) -> Ballot:
         """Made once, as it broadcasts resources."""
         sent = shipped(self.df.sparkSession, self.lfs)
         python = [(i, lf) for i, lf in enumerate(sent) if not runs_in_spark(lf)]
-        read: set[str] = set(self.key)
-        for _, lf in python:
-            read.update(self.df.columns if lf.columns is None else lf.columns)
         return Ballot(
             names=tuple(lf.name for lf in self.lfs),
             python=tuple((i, lf) for i, lf in python if lf.kind != "patterns"),
@@ -127,7 +124,7 @@ class Application:
             spark=tuple(i for i, lf in enumerate(sent) if runs_in_spark(lf)),
             preprocessors=preprocessors_of([lf for _, lf in python]),
             key=self.key,
-            columns=tuple(name for name in self.df.columns if name in read),
+            columns=tuple(columns_of([lf for _, lf in python], self.df.columns, self.key)),
             classes=self.classes,
             budgets=self.budgets,
             timeouts=self.timeouts,

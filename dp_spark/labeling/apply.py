@@ -57,7 +57,10 @@ def apply_lfs(
     """
     if isinstance(key, str):
         raise ValueError(f"key is {key!r}: expected the names of one or more different columns, as a list.")
-    classes = Classes(num_classes or len(class_names) or 2, tuple(class_names))
+    refuse_bad_budget(max_lf_errors, "max_lf_errors")
+    if not lf_timeout_seconds > 0:
+        raise ValueError(f"lf_timeout_seconds is {lf_timeout_seconds}: expected more than 0.")
+    classes = Classes.of(num_classes, class_names)
     application = Application(
         df=df,
         lfs=tuple(_with_class_names(lf, classes) for lf in checked_lfs(lfs)),
@@ -66,21 +69,12 @@ def apply_lfs(
         budgets=tuple(max_lf_errors if lf.max_errors is None else lf.max_errors for lf in lfs),
         timeouts=tuple(lf.timeout_seconds or lf_timeout_seconds for lf in lfs),
     )
-    refuse_bad_budget(max_lf_errors, "max_lf_errors")
-    if not lf_timeout_seconds > 0:
-        raise ValueError(f"lf_timeout_seconds is {lf_timeout_seconds}: expected more than 0.")
     check_application(application)
-    return label_matrix_of(application)
-
-
-def label_matrix_of(application: Application) -> LabelMatrix:
-    """The label matrix that an application computes."""
-    lfs, classes = application.lfs, application.classes
     return LabelMatrix(
         df=application.plan().df.select(*map(quoted, application.key), VOTES_COLUMN),
         key=application.key,
-        lf_names=tuple(lf.name for lf in lfs),
-        lf_hashes=tuple(lf.content_hash for lf in lfs),
+        lf_names=tuple(lf.name for lf in application.lfs),
+        lf_hashes=tuple(lf.content_hash for lf in application.lfs),
         num_classes=classes.num_classes,
         class_names=classes.names,
         application=application,

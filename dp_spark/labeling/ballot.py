@@ -83,3 +83,17 @@ def preprocessors_of(lfs: Sequence[LabelingFunction]) -> tuple[Preprocessor, ...
         ValueError: if two different ones have one name.
     """
     return with_dependencies([p for lf in lfs for p in lf.preprocessors])
+
+
+def columns_of(lfs: Sequence[LabelingFunction], columns: Sequence[str], key: Sequence[str] = ()) -> list[str]:
+    """The columns that labeling functions read, and the key, in the order of the table.
+
+    Args:
+        lfs: labeling functions.
+        columns: of the table; all of them are read if that is not known of some labeling function.
+        key: columns that are needed anyway.
+    """
+    read: set[str] = set(key)
+    for lf in lfs:
+        read.update(columns if lf.columns is None else lf.columns)
+    return [name for name in columns if name in read]

@@ -54,14 +54,9 @@ class BatchViews:
         Raises:
             UnreadableValueError: if pandas cannot hold a value.
         """
-        names = (
-            self._batch.schema.names
-            if columns is None
-            else [n for n in self._batch.schema.names if n in columns]
-        )
+        names = [name for name in self._batch.schema.names if columns is None or name in columns]
         if batch_format == "arrow":
-            selected = self._batch.select(names) if columns is not None else self._batch
-            return selected.slice(start, stop - start)
+            return self._batch.select(names).slice(start, stop - start)
         import pandas as pd
 
         content = {name: self._of_column(name) for name in names}

@@ -36,7 +36,6 @@ def column_lf(name: str, expression: "str | Column") -> LabelingFunction:
         name=name,
         kind="column",
         rule=ColumnRule(expression if not isinstance(expression, str) else _escaped(expression)),
-        columns=(),
         content_hash=content_hash(["column", _text(expression)]),
     )
 

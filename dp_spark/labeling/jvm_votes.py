@@ -30,8 +30,6 @@ _CONDITION = re.compile(
     r"(\[[A-Z_]+(?:\.[A-Z_]+)*\](?: the score is NaN: expected a number, or null to abstain)?)"
 )
 
-SparkRule = LookupRule | ColumnRule
-
 
 def runs_in_spark(lf: LabelingFunction) -> bool:
     """Whether a labeling function needs no Python worker."""
@@ -70,15 +68,15 @@ def with_votes(
         SchemaError: if an expression cannot be resolved, naming its labeling function.
     """
     joined, expressions = with_joins(df, lfs, classes)
-    raw = [expression.alias(f"{_RAW}{i}") for i, expression in enumerate(expressions)]
+    names = [f"{_RAW}{i}" for i in range(len(lfs))]
+    raw = [expression.alias(name) for name, expression in zip(names, expressions, strict=True)]
     try:
         yielded = joined.select(*map(quoted, kept), *raw)
     except AnalysisException:
         _refuse_unresolved(joined, lfs, raw)
         raise
-    types = [yielded.schema[f"{_RAW}{i}"].dataType for i in range(len(lfs))]
+    types = [yielded.schema[name].dataType for name in names]
     _refuse_other_types(lfs, types, classes)
-    names = [f"{_RAW}{i}" for i in range(len(lfs))]
     cases = [_cases(name, of_type, classes) for name, of_type in zip(names, types, strict=True)]
     # A vote that is none has no byte, which makes the whole value null: one check for all, as Java compiles
     # no methods that are too long.

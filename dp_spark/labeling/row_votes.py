@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from dp_spark.labeling.answers import IllegalAnswerError, votes_of_answers
 from dp_spark.labeling.batch_views import BatchViews
-from dp_spark.labeling.task_state import ANYTHING, TaskState
+from dp_spark.labeling.task_state import ANYTHING, TaskState, Trail
 from dp_spark.labeling.votes import Votes
 
 RowFunction = Callable[[object], object]
@@ -21,7 +21,7 @@ def votes_of_rows(state: TaskState, position: int, function: RowFunction, views:
     answers: list[object] = []
     state.running(position, answers.__len__)
     if state.trail is not None:
-        function = _leaving_a_trail(state, position, function, answers)
+        function = _leaving_a_trail(state.trail, position, len(state.ballot.names), function, answers)
     rest = iter(points)
     while len(answers) < len(points):
         try:
@@ -40,13 +40,10 @@ def votes_of_rows(state: TaskState, position: int, function: RowFunction, views:
 
 
 def _leaving_a_trail(
-    state: TaskState, position: int, function: RowFunction, answers: list[object]
+    trail: Trail, position: int, num_lfs: int, function: RowFunction, answers: list[object]
 ) -> RowFunction:
-    num_lfs = len(state.ballot.names)
-
     def noted(x: object) -> object:
-        if state.trail is not None:
-            state.trail(position + num_lfs * (1 + len(answers)))
+        trail(position + num_lfs * (1 + len(answers)))
         return function(x)
 
     return noted

@@ -4,6 +4,7 @@ Spark sends the code of a pass with every task. Resources above a size therefore
 reach an executor once, and are unpacked once per Python worker; files go through Spark's file server.
 """
 
+import atexit
 import dataclasses
 import functools
 import logging
@@ -19,6 +20,7 @@ from pyspark.errors import PySparkAttributeError
 from pyspark.sql import SparkSession
 
 from dp_spark.errors import LabelingFunctionError
+from dp_spark.labeling.content_hash import cell_content
 from dp_spark.labeling.jvm_votes import runs_in_spark
 from dp_spark.labeling.labeling_function import LabelingFunction
 from dp_spark.labeling.preprocessors import Preprocessor
@@ -28,9 +30,7 @@ from dp_spark.labeling.rules import BatchRule, RowRule
 logger = logging.getLogger(__name__)
 
 BROADCAST_BYTES = 1 << 16  # a resource that is larger when pickled travels as a broadcast
-WARN_BYTES = (
-    4 << 20
-)  # a labeling function that is larger, without its resources, has a constant that should be one
+WARN_BYTES = 4 << 20  # code that is larger, without resources, has a constant that should be a resource
 
 _Named = TypeVar("_Named", LabelingFunction, Preprocessor)
 
@@ -119,8 +119,6 @@ def _staging_directory() -> Path:
         if os.getpid() == owner:
             shutil.rmtree(directory, ignore_errors=True)
 
-    import atexit
-
     atexit.register(remove)
     return directory
 
@@ -153,7 +151,7 @@ def _culprit(function: Callable[..., object] | object, seen: frozenset[int] = fr
     if code is None:
         return ""
     cells = zip(code.co_freevars, getattr(function, "__closure__", None) or (), strict=False)
-    outside: dict[str, object] = {name: cell.cell_contents for name, cell in cells}
+    outside: dict[str, object] = {name: cell_content(cell) for name, cell in cells}
     namespace: Mapping[str, object] = getattr(function, "__globals__", {})
     outside.update({name: namespace[name] for name in code.co_names if name in namespace})
     seen |= {id(function)}

@@ -112,12 +112,6 @@ class Tally:
         for offset, vote in enumerate(classes.votes):
             self.numbers[:num_lfs, NUM_FIXED + offset] += (votes == vote).sum(axis=0)
 
-    def add_error(self, lf: int, sample: ErrorSample) -> None:
-        """Count an error, and keep it if there is room."""
-        self.numbers[lf, ERRORS] += 1
-        if len(self.samples[lf]) < NUM_SAMPLES:
-            self.samples[lf].append(sample)
-
     def arrow(self, num_rows: int) -> list[pa.Array]:
         """The two columns for the last batch of a task: null but in its first row."""
         errors = [

@@ -91,12 +91,11 @@ class TaskState:
             raise problem
         if isinstance(problem, ModuleNotFoundError) and not self.ballot.is_trial:
             raise missing_module(problem.name, self.ballot.names[position])
-        if len(self.tally.samples[position]) < NUM_SAMPLES:
+        self.tally.numbers[position, ERRORS] += 1
+        if not self.has_enough_samples(position):
             name, with_message = self.name_row(views, row), self.ballot.is_trial
             sample = error_sample(name, problem, self._own_file(position), with_message=with_message)
-            self.tally.add_error(position, sample)
-        else:
-            self.tally.numbers[position, ERRORS] += 1
+            self.tally.samples[position].append(sample)
         if isinstance(problem, TimedOutError):
             self.refuse_overspent(position, views)
             if self.ballot.is_trial:  # nobody waits in a notebook for one hanging row after the other

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from dp_spark.errors import DpSparkError, LabelingFunctionError, SchemaError
-from dp_spark.labeling.ballot import Ballot
+from dp_spark.labeling.ballot import Ballot, columns_of
 from dp_spark.labeling.batch_views import BatchViews
 from dp_spark.labeling.batch_votes import votes_of_batch
 from dp_spark.labeling.data_point import UnreadableValueError, row_type
@@ -73,7 +73,9 @@ class Voter:
 
     def __init__(self, ballot: Ballot, trail: Trail | None = None) -> None:
         self.state = TaskState(ballot, trail)
-        self._columns = _columns_of_points(ballot)
+        # What a function of rows, or a preprocessor, reads; the rest stays in Arrow.
+        readers = [lf for _, lf in ballot.python if isinstance(lf.rule, RowRule) or lf.preprocessors]
+        self._columns = columns_of(readers, ballot.columns)
         self._row_type = row_type(self._columns, self.state.derived)
         watched = [position for position, _ in ballot.python]
         watched += [position for group in ballot.groups for position, _ in group.owners]
@@ -130,15 +132,6 @@ class Voter:
                 show = functools.partial(views.shown, batch_format, lf.columns, derived)
                 return votes_of_batch(state, position, functools.partial(function, **arguments), show, views)
         raise TypeError(f"{type(rule).__name__} is no rule for Python workers")
-
-
-def _columns_of_points(ballot: Ballot) -> tuple[str, ...]:
-    """What data points show: what a function of rows, or a preprocessor, reads; the rest stays in Arrow."""
-    readers = [lf for _, lf in ballot.python if isinstance(lf.rule, RowRule) or lf.preprocessors]
-    read: set[str] = set()
-    for lf in readers:
-        read.update(ballot.columns if lf.columns is None else lf.columns)
-    return tuple(name for name in ballot.columns if name in read)
 
 
 @functools.cache

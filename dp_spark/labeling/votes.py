@@ -3,6 +3,7 @@
 Binary tasks vote -1 or +1, k-class tasks 1..k; 0 abstains in both, and so does `None`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,6 +59,11 @@ class Classes:
                 f"class_names is {list(self.names)}: expected {len(classes)} different names, one for each "
                 f"of the classes {classes}, in this order."
             )
+
+    @classmethod
+    def of(cls, num_classes: int | None, names: Sequence[str]) -> "Classes":
+        """The classes of a task whose number, if it is not given, is that of the names, or 2."""
+        return cls(num_classes or len(names) or 2, tuple(names))
 
     @property
     def votes(self) -> tuple[int, ...]:

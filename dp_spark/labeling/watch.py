@@ -23,9 +23,7 @@ _MAX_TICK_SECONDS = 1.0
 _TICKS_PER_TIMEOUT = 4
 # Beyond twice the timeout, before a process that does not react is ended; read from a worker's environment.
 _GRACE_SECONDS = float(os.environ.get("DP_SPARK_HANG_GRACE_SECONDS", "10"))
-MAX_PRINTED = (
-    1 << 16
-)  # characters per task that labeling functions may print; the rest is dropped, and counted
+MAX_PRINTED = 1 << 16  # characters per task that labeling functions may print; the rest is dropped, counted
 
 
 class TimedOutError(BaseException):

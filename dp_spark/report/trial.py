@@ -115,7 +115,7 @@ def try_lfs(
         ValueError: if there are more rows, or none, or as of `apply_lfs`.
         SchemaError: if `df` lacks a column that a labeling function reads.
     """
-    classes = Classes(num_classes or len(class_names) or 2, tuple(class_names))
+    classes = Classes.of(num_classes, class_names)
     names = [lf.name for lf in checked_lfs(lfs)]
     table = df.limit(MAX_TRIAL_ROWS + 1).toArrow()
     if not 0 < table.num_rows <= MAX_TRIAL_ROWS:

@@ -3,11 +3,10 @@
 import json
 import logging
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
-from standalone import ROOT, SPARK_HOME, environment, standalone_cluster
+from standalone import standalone_cluster, submit
 
 from dp_spark.labeling import lf_runs
 from dp_spark.labeling.column_lfs import column_lf, vote_column
@@ -206,18 +205,7 @@ def test_on_a_cluster_the_counts_are_exact_under_retries_and_no_log_holds_a_rows
     place.mkdir()
     script.write_text(JOB)
     with standalone_cluster(logs) as url:
-        conf = ["spark.executor.memory=700m", "spark.driver.host=127.0.0.1", "spark.ui.enabled=false"]
-        options = [option for setting in conf for option in ("--conf", setting)]
-        command = [SPARK_HOME / "bin" / "spark-submit", "--master", url, *options, script, place]
-        job = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            timeout=JOB_SECONDS,
-            check=False,
-        )
+        job = submit(url, str(script), str(place), seconds=JOB_SECONDS)
     output = job.stdout + job.stderr
     assert job.returncode == 4, output[-3000:]
     assert "labeling function 'always' failed on 2 of 50 data points" in output

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pyarrow as pa
 import pytest
+from matching_by_re import by_re, equivalent, found
 
 from dp_spark.errors import EnvironmentProblem
 from dp_spark.labeling import matching_scan
@@ -18,23 +19,6 @@ UNITS = [
     Keyword("a", whole_word=False),
 ]
 TEXTS = ["foo", None, "", "BAR bar", "é 1", None, "foo é", "x", "Foo", "", "afoo", "foobar\nbaz", "a"]
-
-
-def by_re(patterns: list[re.Pattern[str]], texts: list[str | None]) -> list[list[int]]:
-    return [
-        [row for row, text in enumerate(texts) if text is not None and pattern.search(text)]
-        for pattern in patterns
-    ]
-
-
-def found(units: list[re.Pattern[str] | Keyword], texts: pa.Array) -> list[list[int]]:
-    return [rows.tolist() for rows in PatternMatcher(units).match(texts).rows]
-
-
-def equivalent(keyword: Keyword) -> re.Pattern[str]:
-    source = re.escape(keyword.text)
-    source = r"(?<!\w)" + source + r"(?!\w)" if keyword.whole_word else source
-    return re.compile(source, re.IGNORECASE if keyword.ignore_case else 0)
 
 
 def asked(units: list[re.Pattern[str] | Keyword], texts: list[str]) -> dict[int, list[str]]:

@@ -4,8 +4,9 @@ from itertools import pairwise
 
 import pyarrow as pa
 import pytest
+from matching_by_re import by_re, equivalent, found
 
-from dp_spark.labeling.matching import Keyword, PatternMatcher
+from dp_spark.labeling.matching import Keyword
 from dp_spark.labeling.matching_literals import (
     FOLDED_TO_ASCII,
     _folds_only_in_ascii,
@@ -88,23 +89,6 @@ def random_source(rng: random.Random, depth: int = 3) -> str:
         lambda: f"(?>{inner()})", lambda: f"(?={inner()})", lambda: f"(?!{inner()})",
     ]  # fmt: skip
     return rng.choice(forms)()
-
-
-def by_re(patterns: list[re.Pattern[str]], texts: list[str | None]) -> list[list[int]]:
-    return [
-        [row for row, text in enumerate(texts) if text is not None and pattern.search(text)]
-        for pattern in patterns
-    ]
-
-
-def found(units: list[re.Pattern[str] | Keyword], texts: pa.Array) -> list[list[int]]:
-    return [rows.tolist() for rows in PatternMatcher(units).match(texts).rows]
-
-
-def equivalent(keyword: Keyword) -> re.Pattern[str]:
-    source = re.escape(keyword.text)
-    source = r"(?<!\w)" + source + r"(?!\w)" if keyword.whole_word else source
-    return re.compile(source, re.IGNORECASE if keyword.ignore_case else 0)
 
 
 def test_patterns_of_all_kinds_match_where_re_finds_them():
