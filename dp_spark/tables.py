@@ -12,6 +12,7 @@ from pyspark.sql.types import StructType
 from dp_spark.errors import SchemaError
 from dp_spark.storage import Storage, publish, read_description, write_description
 from dp_spark.worker_errors import Investigate, translated_errors
+from dp_spark.worker_reuse import keep_spark_archives
 
 logger = logging.getLogger(__name__)
 
@@ -95,13 +96,16 @@ def quoted(column: str) -> Column:
     return F.col("`" + column.replace("`", "``") + "`")
 
 
-def map_batches(df: DataFrame, batch_pass: BatchPass, schema: StructType) -> DataFrame:
-    """`df.mapInArrow`, which itself refuses columns with a dot in their name (Spark 4.1)."""
+def map_batches(df: DataFrame, batch_pass: BatchPass, schema: StructType | str) -> DataFrame:
+    """`df.mapInArrow`, which itself refuses columns with a dot in their name, and starts slowly (Spark 4.1)."""
     names = df.columns
     numbered = df.select(*(quoted(name).alias(f"c{i}") for i, name in enumerate(names)))
 
     def with_names(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return batch_pass(pa.RecordBatch.from_arrays(batch.columns, names=names) for batch in batches)
+        try:
+            yield from batch_pass(pa.RecordBatch.from_arrays(batch.columns, names=names) for batch in batches)
+        finally:
+            keep_spark_archives()
 
     return numbered.mapInArrow(with_names, schema)
 

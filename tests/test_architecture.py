@@ -26,6 +26,7 @@ FOUNDATIONS = {
     "storage",
     "tables",
     "worker_errors",
+    "worker_reuse",
 }
 
 SESSION_MAKERS = {"dp_spark.session", "dp_spark.cli"}

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dp_spark.errors import SchemaError
-from dp_spark.tables import BatchPass
+from dp_spark.tables import BatchPass, map_batches
 from dp_spark.worker_errors import marked, translated_errors
 
 NUM_MERGERS = 8  # tasks of the first merging round
@@ -43,14 +43,14 @@ def count_batches(df: DataFrame, start: C, with_batch: Callable[[C, pa.RecordBat
     """The counts of all rows of a table, which is read once, now.
 
     Args:
-        df: the table; its column names hold no dots (`mapInArrow` of Spark 4.1 refuses them).
+        df: the table.
         start: the counts of no rows.
         with_batch: counts and those of one more batch; it runs in Spark's workers.
 
     Raises:
         SchemaError: that `with_batch` raised.
     """
-    partials = df.mapInArrow(_counter(start, with_batch), _SCHEMA)
+    partials = map_batches(df, _counter(start, with_batch), _SCHEMA)
     merge = _merger(type(start))
     merged = _merged(_merged(partials, merge, NUM_MERGERS), merge, 1)
     with translated_errors():
@@ -60,7 +60,7 @@ def count_batches(df: DataFrame, start: C, with_batch: Callable[[C, pa.RecordBat
 
 def _merged(partials: DataFrame, merge: BatchPass, num_tasks: int) -> DataFrame:
     target = F.pmod(F.col("merger"), F.lit(num_tasks)) if num_tasks > 1 else F.lit(0)
-    return partials.repartition(num_tasks, target).mapInArrow(merge, _SCHEMA)
+    return map_batches(partials.repartition(num_tasks, target), merge, _SCHEMA)
 
 
 def _counter(start: C, with_batch: Callable[[C, pa.RecordBatch], C]) -> BatchPass:

@@ -9,7 +9,7 @@ is its own text, and the bytes around it decide without `re` in nearly all rows.
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,6 +22,7 @@ from dp_spark.labeling.matching_scan import Occurrences, find_occurrences
 _MAX_COMPILED = 1 << 16  # keywords whose regular expressions are kept
 _STRINGS = (pa.string(), pa.large_string(), pa.string_view())
 _NUM_ASCII = 128
+_UNKNOWN = 1 << 40  # more characters than a text has
 _IS_WORD_BYTE = np.array([bytes([byte]).isalnum() or byte == ord("_") for byte in range(256)])
 
 
@@ -46,8 +47,9 @@ class Keyword:
 
 Unit = re.Pattern[str] | Keyword
 
-Verifier = Callable[[int, Callable[[str], object], list[str], np.ndarray], np.ndarray]
-"""From a unit's position, its `search`, candidate texts and their rows: which match, (len(texts),) bool."""
+Verifier = Callable[[int, Iterator[object], np.ndarray], np.ndarray]
+"""From a unit's position, what its `search` finds in each candidate once that is asked for, and the candidates'
+rows: which match, (len(rows),) bool."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,9 @@ class Matches:
     shared_seconds: float
 
 
-def verify_each(unit: int, search: Callable[[str], object], texts: list[str], rows: np.ndarray) -> np.ndarray:
-    """What `search` says about each text, as (len(texts),) bool."""
-    return np.array([search(text) is not None for text in texts], dtype=bool)
+def verify_each(unit: int, found: Iterator[object], rows: np.ndarray) -> np.ndarray:
+    """Where `search` found something, as (len(rows),) bool."""
+    return np.array([match is not None for match in found], dtype=bool)
 
 
 class PatternMatcher:
@@ -112,17 +114,22 @@ class PatternMatcher:
             )
         texts = texts.cast(pa.large_string())
         num_units, num_rows = len(self._units), len(texts)
-        sure, open_ = _decided(find_occurrences(texts, self._clues.literals), self._clues, num_rows)
-        matched = _by_unit(sure, num_units, num_rows)
-        candidates = _by_unit(open_, num_units, num_rows)
+        occurrences = find_occurrences(texts, self._clues.literals)
+        sure, open_, start = _decided(occurrences, self._clues, num_rows)
+        matched = _by_unit(sure, sure % max(num_rows, 1), num_units, num_rows)
+        candidates = _by_unit(open_, open_ % max(num_rows, 1), num_units, num_rows)
+        starts = _by_unit(open_, start, num_units, num_rows)
         valid = np.flatnonzero(texts.is_valid().to_numpy(zero_copy_only=False))
-        candidates = [valid if n in self._clues.without else rows for n, rows in enumerate(candidates)]
+        for n in self._clues.without:
+            candidates[n], starts[n] = valid, np.zeros_like(valid)
         decoded = _decoded(texts, candidates)
         seconds = np.zeros(num_units)
         for n, rows in enumerate(candidates):
             if len(rows):
                 unit_started = time.perf_counter()
-                is_match = verify(n, _search(self._units[n]), decoded[rows].tolist(), rows)
+                search = _search(self._units[n])
+                found = map(search, decoded[rows].tolist(), starts[n].tolist())
+                is_match = verify(n, found, rows)
                 matched[n] = np.sort(np.concatenate([matched[n], rows[is_match]]))
                 seconds[n] = time.perf_counter() - unit_started
         return Matches(tuple(matched), seconds, time.perf_counter() - started - float(seconds.sum()))
@@ -137,6 +144,7 @@ class _Clues:
         first: (len(literals) + 1,) int64.
         unit: (num_clues,) int64.
         starts_word, ends_word, is_lower_case, is_proof: (num_clues,) bool, as `Clue` has them.
+        lead: (num_clues,) int64, as `Clue` has it; `_UNKNOWN` for None.
         without: units without clues: they may match any row.
     """
 
@@ -147,6 +155,7 @@ class _Clues:
     ends_word: np.ndarray
     is_lower_case: np.ndarray
     is_proof: np.ndarray
+    lead: np.ndarray
     without: frozenset[int]
 
 
@@ -173,12 +182,16 @@ def _collected(clues_of_units: Sequence[Sequence[Clue]]) -> _Clues:
         ends_word=np.array([clue.ends_word for clue, _ in pairs], dtype=bool),
         is_lower_case=np.array([clue.is_lower_case for clue, _ in pairs], dtype=bool),
         is_proof=np.array([clue.is_proof for clue, _ in pairs], dtype=bool),
+        lead=np.array([_UNKNOWN if c.lead is None else c.lead for c, _ in pairs], dtype=np.int64),
         without=frozenset(unit for unit, clues in enumerate(clues_of_units) if not clues),
     )
 
 
-def _decided(found: Occurrences, clues: _Clues, num_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    """What matches for sure and what is left open, each as ascending `unit * num_rows + row`."""
+def _decided(found: Occurrences, clues: _Clues, num_rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What matches for sure and what is left open, each as ascending `unit * num_rows + row`.
+
+    And for what is left open, before which character of the row no match starts.
+    """
     first = clues.first[found.literal]
     num_clues = clues.first[found.literal + 1] - first
     place = np.repeat(np.arange(len(first)), num_clues)
@@ -193,8 +206,19 @@ def _decided(found: Occurrences, clues: _Clues, num_rows: int) -> tuple[np.ndarr
     is_unclear = (starts_word & (before >= _NUM_ASCII)) | (ends_word & (after >= _NUM_ASCII))
     is_proven = clues.is_proof[clue] & ~is_refuted & ~is_unclear
     pair = clues.unit[clue] * num_rows + found.row[place]
-    proven, open_ = _distinct(pair[is_proven]), _distinct(pair[~is_refuted & ~is_proven])
-    return proven, open_[~np.isin(open_, proven, assume_unique=True, kind="sort")]
+    proven, is_open = _distinct(pair[is_proven]), ~is_refuted & ~is_proven
+    start = np.maximum(found.place[place[is_open]] - clues.lead[clue[is_open]], 0)
+    open_, start = _least_by(pair[is_open], start)
+    is_left = ~np.isin(open_, proven, assume_unique=True, kind="sort")
+    return proven, open_[is_left], start[is_left]
+
+
+def _least_by(groups: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct groups, ascending, and the least value of each."""
+    order = np.lexsort((values, groups))
+    ascending = groups[order]
+    is_first = np.diff(ascending, prepend=-1) != 0
+    return ascending[is_first], values[order][is_first]
 
 
 def _distinct(values: np.ndarray) -> np.ndarray:
@@ -204,11 +228,10 @@ def _distinct(values: np.ndarray) -> np.ndarray:
     return distinct
 
 
-def _by_unit(pairs: np.ndarray, num_units: int, num_rows: int) -> list[np.ndarray]:
-    """For each unit its rows, from ascending `unit * num_rows + row`."""
+def _by_unit(pairs: np.ndarray, values: np.ndarray, num_units: int, num_rows: int) -> list[np.ndarray]:
+    """For each unit the values that belong to its pairs, which are ascending `unit * num_rows + row`."""
     borders = np.searchsorted(pairs, np.arange(num_units + 1) * num_rows).tolist()
-    rows = pairs % max(num_rows, 1)
-    return [rows[start:end] for start, end in zip(borders, borders[1:], strict=False)]
+    return [values[start:end] for start, end in zip(borders, borders[1:], strict=False)]
 
 
 def _decoded(texts: pa.LargeStringArray, rows_of_units: Sequence[np.ndarray]) -> np.ndarray:
@@ -226,7 +249,7 @@ def _decoded(texts: pa.LargeStringArray, rows_of_units: Sequence[np.ndarray]) ->
     return decoded
 
 
-def _search(unit: Unit) -> Callable[[str], object]:
+def _search(unit: Unit) -> Callable[[str, int], object]:
     return _compiled(unit).search if isinstance(unit, Keyword) else unit.search
 
 

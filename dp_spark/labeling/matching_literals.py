@@ -9,7 +9,7 @@ import importlib
 import re
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import cast
 
@@ -21,6 +21,7 @@ _COMMON_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ
 _MAX_STRINGS = 16  # alternatives that are combined with others before and after them
 _MAX_CHARACTERS = 4  # of a class [abc], for it to count as alternatives
 _MAX_COPIES = 4  # of what {n,m} repeats
+_MAX_COUNTED = 1000  # of them, for the width of a match to count as known
 _MAX_PRUNED = 64  # comparing all with all is quadratic
 _SCOPED_IGNORECASE = re.compile(r"\(\?[a-zA-Z]*i")
 
@@ -45,6 +46,8 @@ class Clue:
         is_lower_case: it says nothing if an ASCII letter of it is a capital in the text.
         is_proof: otherwise the text matches, unless a character beyond ASCII at a start or end of
             a word leaves that open. If False, the text only may match.
+        lead: a match that the literal is part of starts at most so many characters before it; None if
+            that is not known.
     """
 
     literal: bytes
@@ -52,6 +55,7 @@ class Clue:
     ends_word: bool = False
     is_lower_case: bool = False
     is_proof: bool = False
+    lead: int | None = None
 
 
 def clues_of_pattern(pattern: re.Pattern[str]) -> list[Clue]:
@@ -65,7 +69,7 @@ def clues_of_pattern(pattern: re.Pattern[str]) -> list[Clue]:
     parser = importlib.import_module("re._parser")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # compiling the pattern has already given the same warnings
-        tree: Iterable[_Node] = parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG)
+        tree = parser.parse(pattern.pattern, pattern.flags & ~re.DEBUG)
     ignore_case = bool(pattern.flags & re.IGNORECASE)
     language = _of_sequence(tree, ignore_case)
     required = frozenset(string.replace(_WORD_BORDER, b"") for string in language.required)
@@ -75,7 +79,12 @@ def clues_of_pattern(pattern: re.Pattern[str]) -> list[Clue]:
         clues = [_proof(string, ignore_case) for string in sorted(language.exact)]
         if all(clue.is_proof for clue in clues):
             return clues + _folded(clues, ignore_case)
-    clues = [Clue(literal) for literal in sorted(_pruned(required))]
+    pruned, lead = _pruned(required), language.lead
+    if (
+        lead is not None and pruned != required
+    ):  # a literal may stand for one that held it, and began before it
+        lead += max(map(len, required)) - min(map(len, pruned))
+    clues = [Clue(literal, lead=lead) for literal in sorted(pruned)]
     return clues + _folded(clues, ignore_case or bool(_SCOPED_IGNORECASE.search(pattern.pattern)))
 
 
@@ -86,7 +95,7 @@ def clues_of_text(text: str, ignore_case: bool, is_whole_word: bool) -> list[Clu
     literal = text.encode().lower()
     is_lower_case = not ignore_case and literal == text.encode()
     is_proof = ignore_case or is_lower_case
-    clue = Clue(literal, is_whole_word, is_whole_word, is_lower_case, is_proof)
+    clue = Clue(literal, is_whole_word, is_whole_word, is_lower_case, is_proof, lead=0)
     return [clue, *_folded([clue], ignore_case)]
 
 
@@ -110,7 +119,7 @@ def _proof(string: bytes, ignore_case: bool) -> Clue:
         and (not starts_word or literal[0] in _WORD_BYTES)
         and (not ends_word or literal[-1] in _WORD_BYTES)
     )
-    return Clue(literal, starts_word, ends_word, not ignore_case, is_proof)
+    return Clue(literal, starts_word, ends_word, not ignore_case, is_proof, lead=0)
 
 
 @dataclass(frozen=True)
@@ -121,25 +130,30 @@ class _Language:
         exact: the part matches only strings in it; None if they are many or unknown.
         required: one of them occurs in the text where the part matches; none if nothing is known.
         is_precise: the part matches every string in `exact`, wherever it occurs.
+        lead: the part starts at most so many characters before the required string; None if unknown.
+        width: it matches at most so many characters; None if unknown.
     """
 
     exact: _Strings | None
     required: _Strings
     is_precise: bool = False
+    lead: int | None = None
+    width: int | None = None
 
 
 _ANYTHING = _Language(None, _NOTHING)
-_NO_WIDTH = _Language(_EMPTY, _NOTHING)
-_BORDER = _Language(frozenset({_WORD_BORDER}), _NOTHING, is_precise=True)
+_ANY_CHARACTER = _Language(None, _NOTHING, width=1)
+_NO_WIDTH = _Language(_EMPTY, _NOTHING, width=0)
+_BORDER = _Language(frozenset({_WORD_BORDER}), _NOTHING, is_precise=True, width=0)
 
 
 def _length(strings: _Strings) -> int:
     return min((len(string) - string.count(_WORD_BORDER) for string in strings), default=0)
 
 
-def _better(first: _Strings, second: _Strings) -> _Strings:
-    """The one whose shortest string is longer; of equals the one with fewer."""
-    return max(first, second, key=lambda strings: (_length(strings), -len(strings)))
+def _better(first: _Language, second: _Language) -> _Language:
+    """The one whose shortest required string is longer; of equals the one with fewer."""
+    return max(first, second, key=lambda part: (_length(part.required), -len(part.required)))
 
 
 def _pruned(literals: _Strings) -> _Strings:
@@ -151,16 +165,28 @@ def _pruned(literals: _Strings) -> _Strings:
 
 def _of_sequence(nodes: Iterable[_Node], ignore_case: bool) -> _Language:
     """What is known of nodes that follow each other: their alternatives are joined to longer ones."""
-    run, best, is_exact, is_precise = _EMPTY, _NOTHING, True, True
+    best, is_exact, is_precise = _NO_WIDTH, True, True
+    run, run_start, width = _EMPTY, _sum(0), _sum(0)
     for part in (part for node in nodes for part in _of_node(node, ignore_case)):
-        best = _better(best, part.required)
+        best = _better(best, replace(part, lead=_sum(width, part.lead)))
         is_precise &= part.is_precise
         if part.exact is not None and _may_join(run, part.exact):
             run = frozenset(before + after for before in run for after in part.exact)
-            continue
-        best = _better(best, run)
-        run, is_exact = (_EMPTY if part.exact is None else part.exact), False
-    return _Language(run if is_exact else None, _better(best, run), is_precise)
+        else:
+            best, is_exact = _better(best, _Language(None, run, lead=run_start)), False
+            is_known = part.exact is not None
+            run, run_start = part.exact or _EMPTY, width if is_known else _sum(width, part.width)
+        width = _sum(width, part.width)
+    best = _better(best, _Language(None, run, lead=run_start))
+    return _Language(run if is_exact else None, best.required, is_precise, best.lead, width)
+
+
+def _sum(*widths: int | None) -> int | None:
+    return None if None in widths else sum(width for width in widths if width is not None)
+
+
+def _most(widths: Sequence[int | None]) -> int | None:
+    return None if None in widths else max((width for width in widths if width is not None), default=0)
 
 
 def _may_join(first: _Strings, second: _Strings) -> bool:
@@ -197,24 +223,28 @@ def _of_node(node: _Node, ignore_case: bool) -> Sequence[_Language]:
             return [inner if ignores == ignore_case else _imprecise(inner)]
         case "ATOMIC_GROUP", nodes:
             return [_imprecise(_of_sequence(_nodes(nodes), ignore_case))]
-        case "MAX_REPEAT" | "MIN_REPEAT", (int(least), most, nodes):
+        case "MAX_REPEAT" | "MIN_REPEAT", (int(least), int(most), nodes):
             return _of_repetition(least, most, _of_sequence(_nodes(nodes), ignore_case))
-        case "POSSESSIVE_REPEAT", (int(least), most, nodes):
+        case "POSSESSIVE_REPEAT", (int(least), int(most), nodes):
             return _of_repetition(least, most, _imprecise(_of_sequence(_nodes(nodes), ignore_case)))
         case "GROUPREF_EXISTS", (_, yes, no):
             return [_imprecise(_of_branches([_nodes(yes), _nodes(no or [])], ignore_case))]
         case "ASSERT", (_, nodes):
-            return [_Language(_EMPTY, _of_sequence(_nodes(nodes), ignore_case).required)]
+            return [
+                replace(_of_sequence(_nodes(nodes), ignore_case), exact=_EMPTY, is_precise=False, width=0)
+            ]
         case "AT", place if str(place) == "AT_BOUNDARY":
             return [_BORDER]
         case "ASSERT_NOT" | "AT", _:
             return [_NO_WIDTH]
+        case "IN" | "NOT_LITERAL" | "ANY", _:
+            return [_ANY_CHARACTER]
         case _:
             return [_ANYTHING]
 
 
 def _imprecise(language: _Language) -> _Language:
-    return _Language(language.exact, language.required)
+    return replace(language, is_precise=False)
 
 
 def _of_characters(codes: Sequence[int], ignore_case: bool) -> _Language:
@@ -222,10 +252,12 @@ def _of_characters(codes: Sequence[int], ignore_case: bool) -> _Language:
     characters = frozenset(map(chr, codes))
     is_encodable = all(not "\ud800" <= c <= "\udfff" for c in characters)
     if not is_encodable or (ignore_case and not _folds_only_in_ascii("".join(characters))):
-        return _ANYTHING
+        return _ANY_CHARACTER
     strings = frozenset(c.encode().lower() for c in characters)
     is_precise = ignore_case or all(c.encode() in strings for c in characters)
-    return _Language(strings, strings, is_precise) if len(strings) <= _MAX_CHARACTERS else _ANYTHING
+    return (
+        _Language(strings, strings, is_precise, 0, 1) if len(strings) <= _MAX_CHARACTERS else _ANY_CHARACTER
+    )
 
 
 def _of_branches(branches: Sequence[Iterable[_Node]], ignore_case: bool) -> _Language:
@@ -237,6 +269,8 @@ def _of_branches(branches: Sequence[Iterable[_Node]], ignore_case: bool) -> _Lan
         _union(exact) if len(exact) == len(parts) else None,
         _union(required) if all(map(_length, required)) else _NOTHING,
         all(part.is_precise for part in parts),
+        _most([part.lead for part in parts]),
+        _most([part.width for part in parts]),
     )
 
 
@@ -244,11 +278,12 @@ def _union(sets: Iterable[_Strings]) -> _Strings:
     return frozenset(chain.from_iterable(sets))
 
 
-def _of_repetition(least: int, most: object, part: _Language) -> Sequence[_Language]:
+def _of_repetition(least: int, most: int, part: _Language) -> Sequence[_Language]:
     """`part` so many times: the first few are sure to follow each other."""
-    if least == 0:
-        is_optional = most == 1 and part.exact is not None
-        exact = (part.exact or _NOTHING) | _EMPTY
-        return [_Language(exact, _NOTHING, part.is_precise) if is_optional else _ANYTHING]
     copies = [part] * min(least, _MAX_COPIES)
-    return copies if most == len(copies) else [*copies, _ANYTHING]
+    num_more = most - len(copies)
+    width = None if part.width is None or num_more > _MAX_COUNTED else num_more * part.width
+    more = replace(_ANYTHING, width=width)
+    if most == 1 and not copies and part.exact is not None:  # optional
+        return [_Language(part.exact | _EMPTY, _NOTHING, part.is_precise, width=part.width)]
+    return [*copies, more] if num_more else copies

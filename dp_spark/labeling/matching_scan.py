@@ -31,6 +31,7 @@ class Occurrences:
     Attributes:
         literal: (k,) int64, positions in the list of literals.
         row: (k,) int64, rows of the array; rows that are null have none.
+        place: (k,) int64, how many characters of the row's text are in front of it.
         before: (k,) uint8, the byte in front, ASCII letters in lower case; a newline at the row's start.
         after: (k,) uint8, the byte behind, likewise.
         has_capital: (k,) bool, True if some ASCII letter of the text is in upper case there.
@@ -38,6 +39,7 @@ class Occurrences:
 
     literal: np.ndarray
     row: np.ndarray
+    place: np.ndarray
     before: np.ndarray
     after: np.ndarray
     has_capital: np.ndarray
@@ -104,19 +106,28 @@ def _in_block(
     is_within = end <= borders[row + 1]
     literal, start, end, row = literal[is_within], start[is_within], end[is_within], row[is_within]
     text = np.frombuffer(b"\n" + lowered + b"\n", np.uint8)
-    is_capital = np.frombuffer(block, np.uint8) != text[1:-1]
-    num_capitals = np.concatenate([np.zeros(1, np.int32), np.cumsum(is_capital, dtype=np.int32)])
+    continuing = np.flatnonzero((text[1:-1] & 0xC0) == 0x80)  # bytes of a character after its first
+    num_continuing = np.searchsorted(continuing, start) - np.searchsorted(continuing, borders[row])
+    capitals = np.flatnonzero(np.frombuffer(block, np.uint8) != text[1:-1])
     return Occurrences(
         literal=literal,
         row=row + first_row,
+        place=start - borders[row] - num_continuing,
         before=np.where(start == borders[row], _BORDER, text[start]),
         after=np.where(end == borders[row + 1], _BORDER, text[end + 1]),
-        has_capital=num_capitals[end] > num_capitals[start],
+        has_capital=np.searchsorted(capitals, end) > np.searchsorted(capitals, start),
     )
 
 
 def _joined(blocks: Sequence[Occurrences]) -> Occurrences:
-    types = {"literal": np.int64, "row": np.int64, "before": np.uint8, "after": np.uint8, "has_capital": bool}
+    types = {
+        "literal": np.int64,
+        "row": np.int64,
+        "place": np.int64,
+        "before": np.uint8,
+        "after": np.uint8,
+        "has_capital": bool,
+    }
     return Occurrences(
         **{
             name: np.concatenate([np.zeros(0, dtype), *(getattr(block, name) for block in blocks)])

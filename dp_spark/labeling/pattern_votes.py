@@ -1,6 +1,6 @@
 """The votes of all pattern labeling functions on one column, which are searched together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +25,8 @@ def vote_by_patterns(state: TaskState, group: PatternGroup, views: BatchViews, b
     """
     owners, numbers, peak = group.owners, state.tally.numbers, peak_kib()
 
-    def verify(
-        unit: int, search: Callable[[str], object], texts: list[str], rows: npt.NDArray[np.generic]
-    ) -> Truth:
-        return _searched(state, owners[unit][0], search, texts, rows, views)
+    def verify(unit: int, results: Iterator[object], rows: npt.NDArray[np.generic]) -> Truth:
+        return _searched(state, owners[unit][0], results, rows, views)
 
     texts = views.column(group.column)
     try:
@@ -60,18 +58,16 @@ def _decided(state: TaskState, by_class: Mapping[Vote, Truth], views: BatchViews
 def _searched(
     state: TaskState,
     position: int,
-    search: Callable[[str], object],
-    texts: list[str],
+    results: Iterator[object],
     rows: npt.NDArray[np.generic],
     views: BatchViews,
 ) -> Truth:
-    """Which texts a pattern occurs in; not in those on which it failed within its budget."""
+    """In which texts a pattern was found; not in those on which it failed within its budget."""
     found: list[object] = []
     state.running(position, found.__len__)
-    rest = iter(texts)
-    while len(found) < len(texts):
+    while len(found) < len(rows):
         try:
-            found.extend(map(search, rest))
+            found.extend(results)
         except ANYTHING as problem:
             state.failed(position, views, int(rows[len(found)]), problem)
             found.append(None)

@@ -78,6 +78,9 @@ def _vote_of_values(conditions: Mapping[Vote, object]) -> Vote | None:
 
 def _vote_of_vectors(conditions: Mapping[Vote, object]) -> npt.NDArray[np.generic]:
     truths = {choice: _truth(condition) for choice, condition in conditions.items()}
+    (choice, truth), *others = truths.items()
+    if not others and not isinstance(choice, str):  # the usual case, in one operation
+        return truth * np.int8(choice)
     shape = np.broadcast_shapes(*(truth.shape for truth in truths.values()))  # a scalar holds for all
     num_holding = sum((truth.astype(np.int16) for truth in truths.values()), np.zeros(shape, dtype=np.int16))
     by_name = any(isinstance(choice, str) for choice in truths)

@@ -3,14 +3,14 @@
     python tests/benchmarks/apply_lfs.py --n 200000 2000000 [--snorkel-python PATH] [--json]
 
 Every measurement is a process of its own, with Spark on local[2] where it uses Spark, so that memory is its
-own. The LFs first run on 1% of the rows, untimed, so that workers and JIT are warm; then `--repeat` times, of
+own. The LFs first run once over all rows, untimed, so that workers and JIT are warm; then `--repeat` times, of
 which the least counts, as other processes only slow things down (`--json` has all, and the load before).
 CPU seconds are of Python, its workers and the JVM together: they hardly depend on who else uses the machine.
 Every way gets the whole table. Memory of the driver: of Python the peak after the first timed run, and
 before it in parentheses; of the JVM (which is also the executor here) the heap in use after a full
 collection. The votes of the last run are compared across all ways by a checksum over ids and votes.
 Then 200 regular expressions, as row LFs and as pattern LFs (`--many`).
-Run by hand; takes about ten minutes on two cores.
+Run by hand; takes about fifteen minutes on two cores.
 """
 
 import argparse
@@ -37,7 +37,6 @@ if TYPE_CHECKING:  # the parent stays small: on Linux a child's peak memory is a
     from dp_spark import LabelMatrix
 
 ROOT = Path(__file__).parents[2]
-WARM_UP = "id LIKE '%00'"  # 1% of the rows, some in every file
 NO_SNORKEL = """snorkel was not found, so it is left out. To measure it, make an environment for it:
     python3 -m venv /opt/snorkelvenv
     /opt/snorkelvenv/bin/pip install snorkel==0.10.0 pyspark=={version} pyarrow 'pandas<3'
@@ -91,7 +90,7 @@ def measure_dp_spark(way: str, table: str, repeats: int) -> Measurement:
     def compute(df: "DataFrame") -> None:
         apply(spark, df).df.write.format("noop").mode("overwrite").save()
 
-    compute(df.where(WARM_UP))
+    compute(df)
     computing, _ = timed(lambda: compute(df), repeats)
     writing, written = timed(
         lambda: write_label_matrix(apply(spark, df), path, Storage(spark), overwrite=True), repeats
@@ -118,7 +117,7 @@ def measure_snorkel(way: str, table: str, repeats: int) -> Measurement:
     spark, df = open_table(table)
     coding = {"abstain": -1, "negative": 0, "positive": 1}
     applier = SparkLFApplier([LabelingFunction(lf.__name__, recoded(lf, **coding)) for lf in LFS])
-    applier.apply(df.where(WARM_UP).rdd)
+    applier.apply(df.rdd)
     timing, label_matrix = timed(lambda: applier.apply(df.rdd), repeats)
     timing = {**timing, **heap(spark)}
     votes = np.array([-1, 1, 0], dtype=np.int8)[label_matrix]  # 0, 1 and, from the end, -1

@@ -1,10 +1,13 @@
 """The ten labeling functions of comment_lfs.py as the other kinds of dp_spark; votes are the same."""
 
 import re
+from functools import reduce
+from operator import or_
 
 import comment_lfs as c
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from dp_spark import (
@@ -37,8 +40,8 @@ def batches() -> list[LabelingFunction]:
     def contains(batch: pa.RecordBatch, word: str) -> pa.Array:
         return pc.match_substring(batch["text"], word, ignore_case=True)
 
-    def num_words(batch: pa.RecordBatch) -> pa.Array:
-        return pc.add(pc.count_substring(batch["text"], " "), 1)  # the comments have single spaces
+    def matches(batch: pa.RecordBatch, pattern: str, ignore_case: bool = False) -> pa.Array:
+        return pc.match_substring_regex(batch["text"], pattern, ignore_case=ignore_case)
 
     @lf
     def asks_to_subscribe(batch):
@@ -54,23 +57,25 @@ def batches() -> list[LabelingFunction]:
 
     @lf
     def has_link(batch):
-        return vote(positive=pc.match_substring_regex(batch["text"], c.LINK.pattern))
+        return vote(positive=matches(batch, c.LINK.pattern))
 
     @lf
     def has_timestamp(batch):
-        return vote(negative=pc.match_substring_regex(batch["text"], c.TIMESTAMP.pattern))
+        return vote(negative=matches(batch, c.TIMESTAMP.pattern))
 
     @lf
     def names_own_work(batch):
-        return vote(positive=pc.match_substring_regex(batch["text"], c.OWN_WORK.pattern, ignore_case=True))
+        return vote(positive=matches(batch, c.OWN_WORK.pattern, ignore_case=True))
 
     @lf
     def is_short(batch):
-        return vote(negative=pc.less_equal(num_words(batch), c.FEW_WORDS))
+        return vote(
+            negative=matches(batch, rf"^\S+(?: \S+){{0,{c.FEW_WORDS - 1}}}$")
+        )  # the comments have single spaces
 
     @lf
     def is_long(batch):
-        return vote(positive=pc.greater_equal(num_words(batch), c.MANY_WORDS))
+        return vote(positive=matches(batch, rf"^(?:\S+ ){{{c.MANY_WORDS - 1}}}"))
 
     @lf
     def from_known_spammer(batch):
@@ -87,7 +92,7 @@ def batches() -> list[LabelingFunction]:
 
 
 def patterns() -> list[LabelingFunction]:
-    """Keywords and patterns that are searched together; counts and comparisons by Arrow."""
+    """Keywords and patterns that are searched together; counts and comparisons by Spark."""
     return [
         keyword_lf("asks_to_subscribe", "text", {c.POSITIVE: ["subscribe"]}, whole_words=False),
         keyword_lf("gives_away", "text", {c.POSITIVE: ["free"]}, whole_words=False),
@@ -95,7 +100,7 @@ def patterns() -> list[LabelingFunction]:
         pattern_lf("has_link", "text", {c.POSITIVE: c.LINK}),
         pattern_lf("has_timestamp", "text", {c.NEGATIVE: c.TIMESTAMP}),
         pattern_lf("names_own_work", "text", {c.POSITIVE: c.OWN_WORK}),
-        *batches()[6:],
+        *columns()[6:],
     ]
 
 
@@ -103,9 +108,12 @@ def columns() -> list[LabelingFunction]:
     """Spark expressions; a cheap `contains` guards the regular expressions, as one writes it in SQL."""
     text, lower = F.col("text"), F.lower("text")
 
-    # The comments have single spaces. Bytes are counted faster than characters.
-    num_words = F.octet_length(text) - F.octet_length(F.replace(text, F.lit(" "), F.lit(""))) + 1
-    own_work = (lower.contains("my ") | lower.contains("our ")) & lower.rlike(c.OWN_WORK.pattern)
+    def first_words(number: int) -> Column:  # the comments have single spaces
+        return F.substring_index(text, " ", number)
+
+    owner = lower.contains("my ") | lower.contains("our ")
+    work = reduce(or_, map(lower.contains, ("channel", "video", "page", "playlist")))
+    own_work = owner & work & lower.rlike(c.OWN_WORK.pattern)
     return [
         column_lf("asks_to_subscribe", vote(positive=lower.contains("subscribe"))),
         column_lf("gives_away", vote(positive=lower.contains("free"))),
@@ -115,8 +123,8 @@ def columns() -> list[LabelingFunction]:
         ),
         column_lf("has_timestamp", vote(negative=text.contains(":") & text.rlike(c.TIMESTAMP.pattern))),
         column_lf("names_own_work", vote(positive=own_work)),
-        column_lf("is_short", vote(negative=num_words <= c.FEW_WORDS)),
-        column_lf("is_long", vote(positive=num_words >= c.MANY_WORDS)),
+        column_lf("is_short", vote(negative=first_words(c.FEW_WORDS) == text)),
+        column_lf("is_long", vote(positive=first_words(c.MANY_WORDS - 1) != text)),
         column_lf("from_known_spammer", vote(positive=F.col("author").isin(*c.SPAMMERS))),
         column_lf("is_popular", vote(negative=F.col("num_likes") >= c.MANY_LIKES)),
     ]

@@ -25,10 +25,9 @@ def asked(units: list[re.Pattern[str] | Keyword], texts: list[str]) -> dict[int,
     """The texts about which a unit's regular expression is asked."""
     calls = {}
 
-    def verify(unit, search, candidates, rows):
-        assert [texts[row] for row in rows] == candidates
-        calls[unit] = candidates
-        return verify_each(unit, search, candidates, rows)
+    def verify(unit, results, rows):
+        calls[unit] = [texts[row] for row in rows]
+        return verify_each(unit, results, rows)
 
     PatternMatcher(units).match(pa.array(texts), verify)
     return calls
@@ -105,14 +104,31 @@ def test_the_verifiers_answer_counts():
     texts = pa.array(["foo 1", "foo", None, "bar", "foo 2"])
     units = [re.compile("foo.")]
 
-    def verify(unit, search, candidates, rows):
-        assert (unit, search("foo!") is None) == (0, False)
-        assert candidates == ["foo 1", "foo", "foo 2"]
+    def verify(unit, results, rows):
+        assert unit == 0
+        assert [match and match[0] for match in results] == ["foo ", None, "foo "]
         assert rows.tolist() == [0, 1, 4]
         return np.array([False, True, False])
 
     matches = PatternMatcher(units).match(texts, verify)
     assert [rows.tolist() for rows in matches.rows] == [[1]]
+
+
+def test_a_search_starts_where_the_first_literal_allows():
+    texts = ["at 1:07", "été à 1:07 ou 2:15", "a:b, then 1:07", "::", "no", "é" * 99 + "1:0x", "😂:)😂1:07"]
+    pattern = re.compile(r"\b\d:[0-5]\d\b")
+    starts = {}
+
+    class Noting:
+        def search(self, text, start):
+            starts[text] = start
+            return pattern.search(text, start)
+
+    matcher = PatternMatcher([pattern])
+    matcher._units = (Noting(),)
+    (rows,) = matcher.match(pa.array(["no", *texts]).slice(1)).rows
+    assert [texts[row] for row in rows] == [text for text in texts if pattern.search(text)]
+    assert starts == {text: max(text.index(":") - 1, 0) for text in texts if ":" in text}
 
 
 def test_times_are_given_per_unit_and_for_all_together():

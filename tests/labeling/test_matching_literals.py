@@ -82,11 +82,12 @@ def random_source(rng: random.Random, depth: int = 3) -> str:
             "[^a]",
         ]
         return rng.choice([*atoms, "\u017f"])
-    repeat = rng.choice(["?", "+", "*", "{2}", "{1,2}", "??", "?+", "++"])
+    repeat = rng.choice(["?", "+", "*", "{2}", "{1,2}", "{0,3}", "{2,6}", "??", "?+", "++"])
     forms = [
         lambda: inner() + inner(), lambda: inner() + inner(), lambda: f"(?:{inner()}|{inner()})", inner,
         lambda: f"(?:{inner()}){repeat}", lambda: rf"\b{inner()}\b", lambda: f"(?i:{inner()})",
         lambda: f"(?>{inner()})", lambda: f"(?={inner()})", lambda: f"(?!{inner()})",
+        lambda: rf"(?<={rng.choice(['foo', 'a', ' ', 'é|b', r'[^k].'])}){inner()}",
     ]  # fmt: skip
     return rng.choice(forms)()
 
@@ -98,6 +99,19 @@ def test_patterns_of_all_kinds_match_where_re_finds_them():
     for pattern, rows, wanted in zip(patterns, found(patterns, pa.array(texts)), expected, strict=True):
         assert rows == wanted, pattern
     assert sum(0 < len(rows) < len(texts) for rows in expected) > 100, "the texts tell the patterns apart"
+
+
+@pytest.mark.parametrize(
+    ("source", "lead"),
+    [
+        (r"\b\d:[0-5]\d\b", 1), (r"foo\d", 0), (r"\w+:", None), (r"\w{2,3}:", 3),
+        (r"(?:a|bcd):x\d", 0), (r"(?:bcd:x|:x)\d", 3),
+        (r"(?:a|.b)?[x-z]+foo", None), (r"(?:(?:.|\d\d)-foo|--foo.)+", 3), (r"(?<=[a-z]):\d", 0), (r"x(?=.?foo)\w+", 2),
+        (r"(.)\1-foo", None), (r"(?:.x){2}foo", 4), (r"(?:foo\d|xfoo)", 1),
+    ],
+)  # fmt: skip
+def test_a_clue_tells_how_far_in_front_of_it_a_match_starts(source, lead):
+    assert {clue.lead for clue in clues_of_pattern(re.compile(source))} == {lead}
 
 
 @pytest.mark.filterwarnings("ignore")
