@@ -1,6 +1,7 @@
 """The tutorial through spark-submit on a real standalone cluster."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,17 +25,7 @@ def master_url(place: Path) -> Iterator[str]:
 @pytest.mark.slow
 def test_the_tutorial_runs_on_a_standalone_cluster_with_two_training_workers(master_url, place, tmp_path):
     output = tmp_path / "tutorial"
-    job = submit(
-        master_url,
-        "jobs/tutorial.py",
-        "--output",
-        str(output),
-        "--n",
-        "4000",
-        "--workers",
-        "2",
-        seconds=JOB_SECONDS,
-    )
+    job = run_tutorial(master_url, output, num_data_points=4000, num_workers=2)
     assert job.returncode == 0, job.stdout[-3000:]
     assert all(list((place / worker).glob("app-*/*/stderr")) for worker in ("worker1", "worker2"))
     metrics = json.loads((output / "metrics.json").read_text())
@@ -49,18 +40,15 @@ def test_the_tutorial_runs_on_a_standalone_cluster_with_two_training_workers(mas
 @pytest.mark.slow
 def test_more_training_workers_than_slots_is_an_error_before_anything_is_computed(master_url, tmp_path):
     output = tmp_path / "tutorial"
-    job = submit(
-        master_url,
-        "jobs/tutorial.py",
-        "--output",
-        str(output),
-        "--n",
-        "500",
-        "--workers",
-        "3",
-        seconds=JOB_SECONDS,
-    )
+    job = run_tutorial(master_url, output, num_data_points=500, num_workers=3)
     assert job.returncode == 2
     assert "num_workers is 3, but the cluster runs only 2 tasks" in job.stdout
     assert "Traceback" not in job.stdout
     assert not output.exists()
+
+
+def run_tutorial(
+    master_url: str, output: Path, num_data_points: int, num_workers: int
+) -> subprocess.CompletedProcess[str]:
+    options = ("--output", output, "--n", num_data_points, "--workers", num_workers)
+    return submit(master_url, "jobs/tutorial.py", *map(str, options), seconds=JOB_SECONDS)

@@ -116,9 +116,9 @@ class PatternMatcher:
         num_units, num_rows = len(self._units), len(texts)
         occurrences = find_occurrences(texts, self._clues.literals)
         sure, open_, start = _decided(occurrences, self._clues, num_rows)
-        matched = _by_unit(sure, sure % max(num_rows, 1), num_units, num_rows)
-        candidates = _by_unit(open_, open_ % max(num_rows, 1), num_units, num_rows)
-        starts = _by_unit(open_, start, num_units, num_rows)
+        matched = _by_unit(sure, num_units, num_rows)
+        candidates = _by_unit(open_, num_units, num_rows)
+        starts = np.split(start, np.cumsum(list(map(len, candidates)), dtype=np.int64))
         valid = np.flatnonzero(texts.is_valid().to_numpy(zero_copy_only=False))
         for n in self._clues.without:
             candidates[n], starts[n] = valid, np.zeros_like(valid)
@@ -127,8 +127,7 @@ class PatternMatcher:
         for n, rows in enumerate(candidates):
             if len(rows):
                 unit_started = time.perf_counter()
-                search = _search(self._units[n])
-                found = map(search, decoded[rows].tolist(), starts[n].tolist())
+                found = map(_search(self._units[n]), decoded[rows].tolist(), starts[n].tolist())
                 is_match = verify(n, found, rows)
                 matched[n] = np.sort(np.concatenate([matched[n], rows[is_match]]))
                 seconds[n] = time.perf_counter() - unit_started
@@ -194,20 +193,20 @@ def _decided(found: Occurrences, clues: _Clues, num_rows: int) -> tuple[np.ndarr
     """
     first = clues.first[found.literal]
     num_clues = clues.first[found.literal + 1] - first
-    place = np.repeat(np.arange(len(first)), num_clues)
-    clue = first[place] + np.arange(len(place)) - (np.cumsum(num_clues) - num_clues)[place]
+    hit = np.repeat(np.arange(len(first)), num_clues)
+    clue = first[hit] + np.arange(len(hit)) - (np.cumsum(num_clues) - num_clues)[hit]
     starts_word, ends_word = clues.starts_word[clue], clues.ends_word[clue]
-    before, after = found.before[place], found.after[place]
+    before, after = found.before[hit], found.after[hit]
     is_refuted = (
         (starts_word & _IS_WORD_BYTE[before])
         | (ends_word & _IS_WORD_BYTE[after])
-        | (clues.is_lower_case[clue] & found.has_capital[place])
+        | (clues.is_lower_case[clue] & found.has_capital[hit])
     )
     is_unclear = (starts_word & (before >= _NUM_ASCII)) | (ends_word & (after >= _NUM_ASCII))
     is_proven = clues.is_proof[clue] & ~is_refuted & ~is_unclear
-    pair = clues.unit[clue] * num_rows + found.row[place]
+    pair = clues.unit[clue] * num_rows + found.row[hit]
     proven, is_open = _distinct(pair[is_proven]), ~is_refuted & ~is_proven
-    start = np.maximum(found.place[place[is_open]] - clues.lead[clue[is_open]], 0)
+    start = np.maximum(found.place[hit[is_open]] - clues.lead[clue[is_open]], 0)
     open_, start = _least_by(pair[is_open], start)
     is_left = ~np.isin(open_, proven, assume_unique=True, kind="sort")
     return proven, open_[is_left], start[is_left]
@@ -228,10 +227,11 @@ def _distinct(values: np.ndarray) -> np.ndarray:
     return distinct
 
 
-def _by_unit(pairs: np.ndarray, values: np.ndarray, num_units: int, num_rows: int) -> list[np.ndarray]:
-    """For each unit the values that belong to its pairs, which are ascending `unit * num_rows + row`."""
+def _by_unit(pairs: np.ndarray, num_units: int, num_rows: int) -> list[np.ndarray]:
+    """For each unit its rows, from ascending `unit * num_rows + row`."""
     borders = np.searchsorted(pairs, np.arange(num_units + 1) * num_rows).tolist()
-    return [values[start:end] for start, end in zip(borders, borders[1:], strict=False)]
+    rows = pairs % max(num_rows, 1)
+    return [rows[start:end] for start, end in zip(borders, borders[1:], strict=False)]
 
 
 def _decoded(texts: pa.LargeStringArray, rows_of_units: Sequence[np.ndarray]) -> np.ndarray:

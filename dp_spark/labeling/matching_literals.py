@@ -80,10 +80,8 @@ def clues_of_pattern(pattern: re.Pattern[str]) -> list[Clue]:
         if all(clue.is_proof for clue in clues):
             return clues + _folded(clues, ignore_case)
     pruned, lead = _pruned(required), language.lead
-    if (
-        lead is not None and pruned != required
-    ):  # a literal may stand for one that held it, and began before it
-        lead += max(map(len, required)) - min(map(len, pruned))
+    if pruned != required:  # a literal may stand for one that held it, and began before it
+        lead = _sum(lead, max(map(len, required)) - min(map(len, pruned)))
     clues = [Clue(literal, lead=lead) for literal in sorted(pruned)]
     return clues + _folded(clues, ignore_case or bool(_SCOPED_IGNORECASE.search(pattern.pattern)))
 
@@ -166,7 +164,7 @@ def _pruned(literals: _Strings) -> _Strings:
 def _of_sequence(nodes: Iterable[_Node], ignore_case: bool) -> _Language:
     """What is known of nodes that follow each other: their alternatives are joined to longer ones."""
     best, is_exact, is_precise = _NO_WIDTH, True, True
-    run, run_start, width = _EMPTY, _sum(0), _sum(0)
+    run, run_start, width = _EMPTY, _NO_WIDTH.width, _NO_WIDTH.width
     for part in (part for node in nodes for part in _of_node(node, ignore_case)):
         best = _better(best, replace(part, lead=_sum(width, part.lead)))
         is_precise &= part.is_precise
@@ -174,8 +172,9 @@ def _of_sequence(nodes: Iterable[_Node], ignore_case: bool) -> _Language:
             run = frozenset(before + after for before in run for after in part.exact)
         else:
             best, is_exact = _better(best, _Language(None, run, lead=run_start)), False
-            is_known = part.exact is not None
-            run, run_start = part.exact or _EMPTY, width if is_known else _sum(width, part.width)
+            run, run_start = _EMPTY, _sum(width, part.width)
+            if part.exact is not None:
+                run, run_start = part.exact, width
         width = _sum(width, part.width)
     best = _better(best, _Language(None, run, lead=run_start))
     return _Language(run if is_exact else None, best.required, is_precise, best.lead, width)
@@ -230,9 +229,8 @@ def _of_node(node: _Node, ignore_case: bool) -> Sequence[_Language]:
         case "GROUPREF_EXISTS", (_, yes, no):
             return [_imprecise(_of_branches([_nodes(yes), _nodes(no or [])], ignore_case))]
         case "ASSERT", (_, nodes):
-            return [
-                replace(_of_sequence(_nodes(nodes), ignore_case), exact=_EMPTY, is_precise=False, width=0)
-            ]
+            asserted = _of_sequence(_nodes(nodes), ignore_case)
+            return [_Language(_EMPTY, asserted.required, lead=asserted.lead, width=0)]
         case "AT", place if str(place) == "AT_BOUNDARY":
             return [_BORDER]
         case "ASSERT_NOT" | "AT", _:
@@ -254,10 +252,10 @@ def _of_characters(codes: Sequence[int], ignore_case: bool) -> _Language:
     if not is_encodable or (ignore_case and not _folds_only_in_ascii("".join(characters))):
         return _ANY_CHARACTER
     strings = frozenset(c.encode().lower() for c in characters)
+    if len(strings) > _MAX_CHARACTERS:
+        return _ANY_CHARACTER
     is_precise = ignore_case or all(c.encode() in strings for c in characters)
-    return (
-        _Language(strings, strings, is_precise, 0, 1) if len(strings) <= _MAX_CHARACTERS else _ANY_CHARACTER
-    )
+    return _Language(strings, strings, is_precise, lead=0, width=1)
 
 
 def _of_branches(branches: Sequence[Iterable[_Node]], ignore_case: bool) -> _Language:
@@ -280,10 +278,11 @@ def _union(sets: Iterable[_Strings]) -> _Strings:
 
 def _of_repetition(least: int, most: int, part: _Language) -> Sequence[_Language]:
     """`part` so many times: the first few are sure to follow each other."""
+    if (least, most) == (0, 1) and part.exact is not None:
+        return [_Language(part.exact | _EMPTY, _NOTHING, part.is_precise, width=part.width)]
     copies = [part] * min(least, _MAX_COPIES)
     num_more = most - len(copies)
-    width = None if part.width is None or num_more > _MAX_COUNTED else num_more * part.width
-    more = replace(_ANYTHING, width=width)
-    if most == 1 and not copies and part.exact is not None:  # optional
-        return [_Language(part.exact | _EMPTY, _NOTHING, part.is_precise, width=part.width)]
-    return [*copies, more] if num_more else copies
+    if num_more == 0:
+        return copies
+    width = part.width if num_more <= _MAX_COUNTED else None
+    return [*copies, replace(_ANYTHING, width=width and num_more * width)]

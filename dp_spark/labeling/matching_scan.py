@@ -120,14 +120,8 @@ def _in_block(
 
 
 def _joined(blocks: Sequence[Occurrences]) -> Occurrences:
-    types = {
-        "literal": np.int64,
-        "row": np.int64,
-        "place": np.int64,
-        "before": np.uint8,
-        "after": np.uint8,
-        "has_capital": bool,
-    }
+    types: dict[str, type] = dict.fromkeys(("literal", "row", "place"), np.int64)
+    types |= {"before": np.uint8, "after": np.uint8, "has_capital": bool}
     return Occurrences(
         **{
             name: np.concatenate([np.zeros(0, dtype), *(getattr(block, name) for block in blocks)])

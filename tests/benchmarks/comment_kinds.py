@@ -69,13 +69,13 @@ def batches() -> list[LabelingFunction]:
 
     @lf
     def is_short(batch):
-        return vote(
-            negative=matches(batch, rf"^\S+(?: \S+){{0,{c.FEW_WORDS - 1}}}$")
-        )  # the comments have single spaces
+        few_words = rf"^\S+(?: \S+){{0,{c.FEW_WORDS - 1}}}$"  # the comments have single spaces
+        return vote(negative=matches(batch, few_words))
 
     @lf
     def is_long(batch):
-        return vote(positive=matches(batch, rf"^(?:\S+ ){{{c.MANY_WORDS - 1}}}"))
+        many_words = rf"^(?:\S+ ){{{c.MANY_WORDS - 1}}}"
+        return vote(positive=matches(batch, many_words))
 
     @lf
     def from_known_spammer(batch):
