@@ -81,7 +81,9 @@ class LabelingConfig(_Strict):
 class LabelModelConfig(_Strict):
     """[label_model]: which one, and P(y = +1) or one probability per class; equal ones if not given."""
 
-    model: Literal["auto", "one_coin", "gradient_descent", "majority_vote"] = "auto"
+    model: Literal[
+        "auto", "empirical_bayes", "one_coin", "gradient_descent", "majority_vote", "specific_vote"
+    ] = "auto"
     class_balance: float | list[float] | None = None
 
 

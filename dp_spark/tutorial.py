@@ -20,8 +20,8 @@ from dp_spark.end_model.preflight import check_cluster
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.end_model.train import train_end_model
 from dp_spark.label_model.fit import fit_label_model
-from dp_spark.label_model.majority_vote import DEFAULT_ACCURACY
 from dp_spark.label_model.model import LabelModel, Vector, log_odds_weights
+from dp_spark.label_model.priors import DEFAULT_ACCURACY
 from dp_spark.labeling.apply import apply_lfs
 from dp_spark.labeling.matrix import LabelMatrix, write_label_matrix
 from dp_spark.labels.label import LABELS_KIND, PROB_LABEL, label

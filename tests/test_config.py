@@ -100,7 +100,7 @@ LABELING, TRAINING, TEXT = "[labeling]", "[training_set]", 'text = "text"'  # wh
         ),
         (TRAINING, f"num_classes = 1\n{TRAINING}", "labeling.num_classes: Input should be greater than or"),
         (TRAINING, f"num_classes = true\n{TRAINING}", "num_classes: Input should be a valid integer"),
-        (TRAINING, f"[label_model]\nmodel = 'best'\n{TRAINING}", "or 'majority_vote' (it is 'best')"),
+        (TRAINING, f"[label_model]\nmodel = 'best'\n{TRAINING}", "or 'specific_vote' (it is 'best')"),
         (TEXT, "", "training_set: give either features = [columns] or text = column"),
         (TEXT, f'{TEXT}\nfeatures = ["x"]', "training_set: give either features"),
         (TEXT, f'{TEXT}\n[end_model]\nl2 = "0"', "end_model.l2: Input should be a valid number (it is '0')"),

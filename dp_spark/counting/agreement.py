@@ -42,9 +42,14 @@ def informative_pairs(counts: VoteCounts) -> Mask:
 
     Two LFs that each vote for one class only always agree, or never, whatever their accuracies.
     """
-    one_sided = (counts.votes_per_class > 0).sum(axis=1) == 1
+    one_sided = is_one_sided(counts)
     observed = agreement_matrix(counts)[1]
     return np.asarray(observed & ~(one_sided[:, None] & one_sided[None, :]))
+
+
+def is_one_sided(counts: VoteCounts) -> Mask:
+    """Which LFs only ever vote for one class: (m,) bool."""
+    return np.asarray((counts.votes_per_class > 0).sum(axis=1) == 1)
 
 
 def components(pairs: Mask) -> list[list[int]]:

@@ -63,8 +63,7 @@ def complete_rank_one(Z: Vector, weights: Vector, *, max_steps: int = 200) -> Co
     if not (weights > 0).any():
         raise ValueError("no pair of labeling functions has a positive weight: there is nothing to fit.")
     scale = float(weights[weights > 0].mean())
-    z, w = tf.constant(Z, tf.float64), tf.constant(weights / scale, tf.float64)
-    ends = [_newton(z, w, tf.constant(start, tf.float64), max_steps) for start in _starts(Z, weights)]
+    ends = [_newton(Z, weights / scale, start, max_steps) for start in _starts(Z, weights)]
     best = min(ends, key=lambda end: end.loss)
     return Completion(best.q, best.loss * scale, best.status, best.num_steps, best.gradient)
 
@@ -111,29 +110,48 @@ def _descend(z: tf.Tensor, mask: tf.Tensor, q: tf.Tensor, rate: tf.Tensor, num_s
     return q
 
 
-def _newton(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor, max_steps: int) -> Completion:
+def _newton(Z: Vector, weights: Vector, q: Vector, max_steps: int) -> Completion:
     """Newton's method with Levenberg's damping; a q_i at ±1 whose gradient points outward stays there."""
-    loss, damping, num_steps = float(_loss(z, w, q)), FIRST_DAMPING, 0
+    z, w = tf.constant(Z, tf.float64), tf.constant(weights, tf.float64)
+    loss, gradient, hessian = _derivatives_at(z, w, q)
+    damping, num_steps, size = FIRST_DAMPING, 0, 0.0
     status: Status = "reached max_steps"
     if not np.isfinite(loss):
         raise DivergedError("the agreement matrix holds values that are not finite: expected [-1, 1].")
-    size = 0.0
     while num_steps < max_steps:
-        gradient = _gradient(z, w, q)
-        free = tf.cast((tf.abs(q) < 1) | (gradient * q > 0), tf.float64)
-        size = float(tf.reduce_max(tf.abs(gradient * free)))
+        free = (np.abs(q) < 1) | (gradient * q > 0)
+        size = float(np.abs(gradient * free).max())
         if size < GRADIENT_TOLERANCE or damping > MAX_DAMPING:
             status = "converged"
             break
         num_steps += 1
-        step = _damped_step(_hessian(z, w, q), gradient, free, damping)
-        new_q = None if step is None else tf.clip_by_value(q + step, -1.0, 1.0)
-        new_loss = np.inf if new_q is None else float(_loss(z, w, new_q))
-        if new_loss < loss:
-            q, loss, damping = new_q, new_loss, damping * DAMPING_DECAY
-        else:
-            damping *= DAMPING_GROWTH
-    return Completion(q.numpy(), loss, status, num_steps, size)
+        step = _damped_step(hessian, gradient, free, damping)
+        if step is not None:
+            new_q = np.clip(q + step, -1.0, 1.0)
+            new = _derivatives_at(z, w, new_q)
+            if new[0] < loss:
+                q, damping = new_q, damping * DAMPING_DECAY
+                loss, gradient, hessian = new
+                continue
+        damping *= DAMPING_GROWTH
+    return Completion(q, loss, status, num_steps, size)
+
+
+def _derivatives_at(z: tf.Tensor, w: tf.Tensor, q: Vector) -> tuple[float, Vector, Vector]:
+    loss, gradient, hessian = _derivatives(z, w, tf.constant(q, tf.float64))
+    return float(loss), gradient.numpy(), hessian.numpy()
+
+
+@tf.function(  # type: ignore[untyped-decorator] # TensorFlow ships no types
+    input_signature=[
+        tf.TensorSpec([None, None], tf.float64),
+        tf.TensorSpec([None, None], tf.float64),
+        tf.TensorSpec([None], tf.float64),
+    ]
+)
+def _derivatives(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Loss, gradient and Hessian; one graph for every m, as a step of few LFs is mostly calls into TensorFlow."""
+    return _loss(z, w, q), _gradient(z, w, q), _hessian(z, w, q)
 
 
 def _loss(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
@@ -153,16 +171,17 @@ def _hessian(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
 
 
 def _damped_step(
-    hessian: tf.Tensor, gradient: tf.Tensor, free: tf.Tensor, damping: float
-) -> tf.Tensor | None:
+    hessian: Vector, gradient: Vector, free: npt.NDArray[np.bool_], damping: float
+) -> Vector | None:
     """-(H + damping)⁻¹ g over the free variables, or None if that matrix is not positive definite."""
     damped = hessian * free[:, None] * free[None, :]
-    damped += tf.linalg.diag(damping * free + (1 - free))
+    damped += np.diag(damping * free + (1.0 - free))
     try:
-        factor = tf.linalg.cholesky(damped)
-    except tf.errors.InvalidArgumentError:
+        factor = np.linalg.cholesky(damped)
+    except np.linalg.LinAlgError:
         return None
-    return -tf.linalg.cholesky_solve(factor, (gradient * free)[:, None])[:, 0]
+    half = np.linalg.solve(factor, gradient * free)
+    return np.asarray(-np.linalg.solve(factor.T, half))
 
 
 def _starts(Z: Vector, weights: Vector) -> list[Vector]:

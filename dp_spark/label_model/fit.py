@@ -4,17 +4,21 @@ import logging
 from collections.abc import Callable, Sequence
 
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.majority_vote import majority_vote
+from dp_spark.label_model.auto import auto
+from dp_spark.label_model.empirical_bayes import empirical_bayes
+from dp_spark.label_model.majority_vote import majority_vote, specific_vote
 from dp_spark.label_model.model import LabelModel, Vector, checked_balance
 from dp_spark.label_model.one_coin import one_coin, one_coin_gradient_descent
 
 logger = logging.getLogger(__name__)
 
 MODELS: dict[str, Callable[[VoteCounts, Vector], LabelModel]] = {
-    "auto": one_coin,
+    "auto": auto,
+    "empirical_bayes": empirical_bayes,
     "one_coin": one_coin,
     "gradient_descent": one_coin_gradient_descent,
     "majority_vote": majority_vote,
+    "specific_vote": specific_vote,
 }
 
 
@@ -25,9 +29,11 @@ def fit_label_model(
 
     Args:
         counts: of the label matrix; at least one data point.
-        model: "one_coin" (one accuracy per LF; those that the votes do not determine fall back to majority
-            vote), "gradient_descent" (the tutorial's fit of the same model), "majority_vote", or "auto":
-            one_coin where it is identified.
+        model: "auto": fitted accuracies where the votes show that they are better than a vote count, else a
+            vote count; "empirical_bayes": one accuracy per LF, trusted as far as the votes bear it out;
+            "one_coin": the tutorial's, LFs that the votes do not determine fall back to majority vote;
+            "gradient_descent": the tutorial's fit of it; "majority_vote": all LFs the same;
+            "specific_vote": a one-sided LF counts less the more it covers.
         class_balance: P(y = +1) for two classes, or k probabilities; None: the same for every class.
 
     Raises:

@@ -1,0 +1,152 @@
+"""Pairs of LFs that agree more than the model allows: near-copies, or LFs that look at the same thing.
+
+With accuracies alone, Z ≈ q qᵀ. A cluster of dependent LFs breaks that, and if it is large, the fit explains the
+cluster and calls the others dependent. So the completion is also fitted without the pairs that agree most, at
+several shares; the fit that leaves the fewest pairs unexplained is taken, and pairs beyond chance are named.
+(Robust regression by concentration: Rousseeuw and Van Driessen 2006; Varma et al., ICML 2019, for the problem.)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from dp_spark.counting.agreement import Mask, agreement_matrix, components
+from dp_spark.counting.vote_counts import VoteCounts
+from dp_spark.label_model.accuracies import agreement_weights
+from dp_spark.label_model.completion import complete_rank_one
+from dp_spark.label_model.model import Vector
+
+FALSE_ALARM_RATE = 0.05  # chance to name any pair where the model holds (Bonferroni over all pairs)
+SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)  # of pairs, those that agree most, left out of a fit
+MAX_ROUNDS = 10  # of naming pairs and fitting again without them
+MEDIAN_CHI_SQUARED = 0.4549  # of one degree of freedom
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """Which LFs depend on each other, and how much.
+
+    Attributes:
+        pairs: (m, m) bool, symmetric.
+        excess: (m, m) float64 in [0, 1]: of the disagreements that accuracies explain, the share that is
+            missing: (Z_ij - q_i q_j) / (1 - q_i q_j); 1 for copies, 0 for pairs that are not dependent.
+    """
+
+    pairs: Mask
+    excess: Vector
+
+    def clusters(self) -> list[list[int]]:
+        """The LFs that depend on each other, directly or through others; sorted."""
+        return [members for members in components(self.pairs) if len(members) > 1]
+
+
+def find_dependencies(counts: VoteCounts, pairs: Mask) -> Mask:
+    """The pairs that agree more than any accuracies allow: (m, m) bool, symmetric.
+
+    Args:
+        counts: of the label matrix.
+        pairs: (m, m) bool, symmetric: whose agreements say something.
+    """
+    upper, nothing = np.triu(pairs, 1), np.zeros_like(pairs)
+    if not upper.any():
+        return nothing
+    threshold = NormalDist().inv_cdf(1 - FALSE_ALARM_RATE / int(upper.sum()))
+    q = _most_explaining(counts, pairs, threshold)
+    if q is None:
+        return nothing
+    found = nothing
+    for _ in range(MAX_ROUNDS):
+        scores = _scores(counts, pairs, q)
+        named = pairs & (scores > threshold * _scale(scores[upper]))
+        if np.array_equal(named, found) or not _is_checked(pairs & ~named):
+            break
+        found, q = named, _fitted_q(counts, pairs & ~named)
+    return found
+
+
+def measured(counts: VoteCounts, pairs: Mask, q: Vector) -> Dependencies:
+    """Dependent pairs with their excess agreement.
+
+    Args:
+        counts: of the label matrix.
+        pairs: (m, m) bool, symmetric: the dependent ones.
+        q: (m,) fitted without them.
+    """
+    Z, _ = agreement_matrix(counts)
+    expected = np.clip(np.outer(q, q), -1.0, 1.0)
+    excess = (Z - expected) / np.maximum(1 - expected, np.finfo(float).eps)
+    return Dependencies(pairs, np.where(pairs, np.clip(excess, 0.0, 1.0), 0.0))
+
+
+def votes_per_opinion(counts: VoteCounts, dependencies: Dependencies) -> Vector:
+    """How many votes of an LF and those that repeat it count as one: 1 + Σ_j excess_ij N_ij / N_i: (m,).
+
+    Of c copies each vote counts 1 / c; an LF that repeats another on a part of its data points counts more.
+    """
+    shares = counts.overlaps / np.maximum(counts.num_votes, 1)[:, None]
+    return np.asarray(1 + (dependencies.excess * shares).sum(axis=1))
+
+
+def pairs_named(lf_names: Sequence[str], declared: Sequence[Sequence[str]]) -> Mask:
+    """The pairs of LFs in each declared group: (m, m) bool.
+
+    Raises:
+        ValueError: if a group has fewer than two LFs, or one that is not there.
+    """
+    found = np.zeros((len(lf_names), len(lf_names)), dtype=np.bool_)
+    positions = {name: i for i, name in enumerate(lf_names)}
+    for group in declared:
+        unknown = [name for name in group if name not in positions]
+        if isinstance(group, str) or unknown or len(set(group)) < 2:
+            raise ValueError(
+                f"the dependent labeling functions are given as {group!r}: expected two or more different names "
+                f"out of {list(lf_names)[:10]}, as in [['a', 'b'], ['c', 'd', 'e']]."
+            )
+        members = [positions[name] for name in group]
+        found[np.ix_(members, members)] = True
+    np.fill_diagonal(found, False)
+    return found
+
+
+def _most_explaining(counts: VoteCounts, pairs: Mask, threshold: float) -> Vector | None:
+    """The q of the fit with the least Σ min(score², threshold²): each unexplained pair has one price."""
+    Z, upper = agreement_matrix(counts)[0], np.triu(pairs, 1)
+    best, least = None, np.inf
+    for share in SHARES:
+        kept = pairs & (np.quantile(Z[upper], 1 - share) > Z) if share else pairs
+        if not _is_checked(kept):
+            continue
+        q = _fitted_q(counts, kept)
+        scores = _scores(counts, pairs, q)[upper]
+        loss = float(np.minimum(scores**2, threshold**2).sum())
+        if loss < least:
+            best, least = q, loss
+        if not share and not (np.abs(scores) > threshold * _scale(scores)).any():
+            break  # nothing to explain
+    return best
+
+
+def _is_checked(pairs: Mask) -> bool:
+    """Whether more pairs are left than accuracies, so that a fit can be wrong."""
+    return int(pairs.sum()) // 2 > int(pairs.any(axis=1).sum())
+
+
+def _fitted_q(counts: VoteCounts, pairs: Mask) -> Vector:
+    q, members = np.zeros(counts.num_lfs), np.flatnonzero(pairs.any(axis=1))
+    block = np.ix_(members, members)
+    weights = np.where(pairs, counts.overlaps, 0)[block].astype(np.float64)
+    q[members] = complete_rank_one(agreement_matrix(counts)[0][block], weights).q
+    return q
+
+
+def _scores(counts: VoteCounts, pairs: Mask, q: Vector) -> Vector:
+    """(Z_ij - q_i q_j) in standard deviations of Z: (m, m)."""
+    residuals = agreement_matrix(counts)[0] - np.outer(q, q)
+    return np.asarray(residuals * np.sqrt(agreement_weights(counts, pairs, q)))
+
+
+def _scale(scores: Vector) -> float:
+    """By how much scores scatter more than by chance, at least 1; from their median, so that few do not matter."""
+    return float(np.sqrt(max(1.0, np.median(scores**2) / MEDIAN_CHI_SQUARED)))

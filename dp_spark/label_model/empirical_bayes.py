@@ -1,0 +1,80 @@
+"""One accuracy per LF, trusted as far as the votes bear it out: the tutorial's model for real labeling functions.
+
+Pairs of LFs that agree more than accuracies allow are left out of the completion of Z ≈ q qᵀ, and share their
+votes' weight. Four steps follow it: the misfit of the agreements widens the standard errors; accuracies are
+drawn to the pooled accuracy in proportion to them; LFs that the votes say nothing about count by how specific
+they are; and all weights are discounted until they predict hidden votes best. Where the model holds, these
+do next to nothing. Measured step by step in docs/method.md.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from dp_spark.counting.agreement import Mask, components, informative_pairs
+from dp_spark.counting.vote_counts import VoteCounts
+from dp_spark.label_model.accuracies import estimate_accuracies, named
+from dp_spark.label_model.dependencies import find_dependencies, measured, votes_per_opinion
+from dp_spark.label_model.leave_one_out import best_discount, hidden_votes
+from dp_spark.label_model.model import LabelModel, Vector, log_odds_weights
+from dp_spark.label_model.one_coin import below_chance, fit_diagnostics, warnings_of
+from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies, within_records
+from dp_spark.label_model.shrinkage import overdispersion, shrink
+
+MEANWHILE = "Until then they count by how specific they are, as in model='specific_vote'."
+
+
+def empirical_bayes(counts: VoteCounts, class_balance: Vector, dependent: Mask | None = None) -> LabelModel:
+    """The label model of the completion, shrunk and discounted as far as the votes ask for it.
+
+    Args:
+        counts: of the label matrix.
+        class_balance: (k,), adds up to 1.
+        dependent: (m, m) bool, symmetric: pairs of LFs that repeat each other; default: those that
+            `find_dependencies` finds.
+    """
+    if dependent is None:
+        dependent = find_dependencies(counts, informative_pairs(counts))
+    k, estimates = counts.num_classes, estimate_accuracies(counts, dependent)
+    pooled, dispersion = pooled_accuracy(counts, estimates.pairs), overdispersion(counts, estimates)
+    undetermined = sorted(estimates.findings.undetermined)
+    errors = estimates.errors * np.sqrt(dispersion or 1.0)
+    errors[undetermined] = np.inf
+    shrunk = shrink(estimates.q, errors, (k * pooled - 1) / (k - 1))
+    accuracies = within_records(((k - 1) * shrunk.q + 1) / k, counts)
+    accuracies[undetermined] = specific_accuracies(counts, pooled)[undetermined]
+    dependencies = measured(counts, dependent | estimates.copies, shrunk.q)
+    model = LabelModel(
+        model="empirical_bayes",
+        lf_names=counts.lf_names,
+        lf_hashes=counts.lf_hashes,
+        num_classes=k,
+        accuracies=accuracies,
+        weights=log_odds_weights(accuracies, k) / votes_per_opinion(counts, dependencies),
+        class_balance=class_balance,
+    )
+    discount = best_discount(hidden_votes(counts, dependencies.pairs), model)
+    diagnostics = {
+        **fit_diagnostics(counts, estimates),
+        "standard_errors": (shrunk.errors * (k - 1) / k).tolist(),
+        "pooled_accuracy": pooled,
+        "spread": shrunk.spread * (k - 1) / k,
+        "overdispersion": dispersion,
+        "discount": discount,
+        **below_chance(accuracies, counts),
+        "dependent_lfs": [[counts.lf_names[i] for i in cluster] for cluster in dependencies.clusters()],
+        "warnings": [
+            *warnings_of(counts, estimates.findings, MEANWHILE),
+            *_dependence_warnings(counts, dependent),
+        ],
+    }
+    return replace(model, weights=model.weights * discount, diagnostics=diagnostics)
+
+
+def _dependence_warnings(counts: VoteCounts, dependent: Mask) -> list[str]:
+    return [
+        f"{named(counts, cluster)} agree more than their accuracies explain: they look at the same thing, and "
+        "share the weight of their votes. Merge them, or make sure that each adds something of its own."
+        for cluster in components(dependent)
+        if len(cluster) > 1
+    ]

@@ -1,0 +1,20 @@
+import numpy as np
+import pytest
+from reference import random_votes
+
+from dp_spark import VoteCounts
+from dp_spark.counting.halves import halves
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_the_halves_add_up_to_the_whole(k):
+    counts = VoteCounts.from_votes(random_votes(1001, 4, k), num_classes=k)
+    first, second = halves(counts)
+    assert (first + second).to_bytes() == counts.to_bytes()
+    assert abs(first.num_data_points - second.num_data_points) <= 1
+
+
+def test_a_half_is_counted_as_its_rows_would_be():
+    votes = np.array([[1, -1, 0], [1, 1, 0], [0, 1, 1]], dtype=np.int8)
+    counts = VoteCounts.from_votes(np.repeat(votes, 2, axis=0))
+    assert all(half.to_bytes() == VoteCounts.from_votes(votes).to_bytes() for half in halves(counts))
