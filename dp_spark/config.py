@@ -79,12 +79,20 @@ class LabelingConfig(_Strict):
 
 
 class LabelModelConfig(_Strict):
-    """[label_model]: which one, and P(y = +1) or one probability per class; equal ones if not given."""
+    """[label_model]: which one, and what is known beyond the votes, as `fit_label_model` takes it."""
 
     model: Literal[
-        "auto", "empirical_bayes", "one_coin", "gradient_descent", "majority_vote", "specific_vote"
+        "auto",
+        "dawid_skene",
+        "empirical_bayes",
+        "one_coin",
+        "gradient_descent",
+        "majority_vote",
+        "specific_vote",
     ] = "auto"
     class_balance: float | list[float] | None = None
+    prior_accuracies: dict[str, float] = {}
+    dependencies: list[list[str]] = []
 
 
 class TrainingSetConfig(_Strict):

@@ -16,8 +16,6 @@ from dp_spark.end_model.artifact import save_end_model
 from dp_spark.end_model.predict import PREDICTIONS_KIND, predict
 from dp_spark.end_model.train import train_end_model
 from dp_spark.label_model.fit import fit_label_model
-from dp_spark.label_model.majority_vote import majority_vote
-from dp_spark.label_model.model import checked_balance
 from dp_spark.labeling.apply import apply_lfs
 from dp_spark.labeling.matrix import write_label_matrix
 from dp_spark.labels.label import LABELS_KIND, label
@@ -68,7 +66,13 @@ def run_count_votes(run: Run) -> None:
 def run_fit_label_model(run: Run) -> None:
     """From vote_counts.npz to label_model.json."""
     settings = run.config.label_model
-    model = fit_label_model(read_counts(run), settings.model, settings.class_balance)
+    model = fit_label_model(
+        read_counts(run),
+        settings.model,
+        settings.class_balance,
+        settings.prior_accuracies,
+        settings.dependencies,
+    )
     _publish_file(run, "label_model.json", model.to_json().encode())
 
 
@@ -120,7 +124,7 @@ def run_evaluate(run: Run) -> None:
     reports, gold_counts = {}, None
     counts, matrix = read_counts(run), read_matrix(run)
     if table.gold:
-        majority = label(matrix, majority_vote(counts, checked_balance(None, counts.num_classes)))
+        majority = label(matrix, fit_label_model(counts, "majority_vote"))
         tables = {
             "majority_vote": majority,
             "labels": read_labels(run)[0],

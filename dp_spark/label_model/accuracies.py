@@ -18,9 +18,11 @@ from dp_spark.counting.agreement import Mask, agreement_matrix, components, info
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.completion import Completion, complete_rank_one
 from dp_spark.label_model.model import Vector
+from dp_spark.labeling.votes import classes_of
 
 MIN_SIGN_SCORE = 2.0  # standard errors
 MAX_DUPLICATE_CHANCE = 1e-6  # above it, votes that are all equal may be two good LFs, not one LF twice
+PATTERNS_PER_BLOCK = 1 << 13  # of 1,000 LFs 64 MiB per array
 SINGULAR = 1e-9  # added to the diagonal of the information matrix, whose mean is 1, before inverting it
 NUM_NAMES_SHOWN = 5
 
@@ -95,20 +97,54 @@ def estimate_accuracies(counts: VoteCounts, dependent: Mask | None = None) -> Es
 
 
 def standard_errors(counts: VoteCounts, pairs: Mask, q: Vector) -> Vector:
-    """Standard errors of q if the model holds: (m,), infinite for LFs without informative pairs.
+    """Standard errors of q: (m,), infinite for LFs without informative pairs.
 
-    The inverse of the Gauss-Newton information Jᵀ W J with 1 / W the variance of Z.
+    The sandwich B⁻¹ M B⁻¹ of M-estimation (Huber 1967; White 1982): B the Gauss-Newton information of the
+    weighted loss, M the sum over data points of the products of their gradients, from the pattern counts. It
+    does not take the pairs as independent, which share data points, nor the model as true. Few votes that
+    happen to fit leave no scatter: an error is at least what it would be if the pairs were independent.
     """
-    information = agreement_weights(counts, pairs, q) * q[:, None] * q[None, :]
-    np.fill_diagonal(information, agreement_weights(counts, pairs, q) @ q**2)
+    weights = np.where(pairs, counts.overlaps, 0).astype(np.float64)
+    information = _information(weights, q)
     errors = np.full(counts.num_lfs, np.inf)
     known = np.flatnonzero(np.diag(information) > 0)
     if len(known):
-        block = information[np.ix_(known, known)]
-        scale = float(np.diag(block).mean())
-        inverse = np.linalg.inv(block / scale + SINGULAR * np.eye(len(known)))
-        errors[known] = np.sqrt(np.maximum(np.diag(inverse), 0) / scale)
+        block = np.ix_(known, known)
+        inverse = _inverse(information[block])
+        sandwich = inverse @ _gradient_products(counts, pairs, q)[block] @ inverse
+        independent = _inverse(_information(agreement_weights(counts, pairs, q), q)[block])
+        errors[known] = np.sqrt(np.maximum(np.diag(sandwich), np.diag(independent)))
     return errors
+
+
+def _information(weights: Vector, q: Vector) -> Vector:
+    """Jᵀ W J of the residuals Z_ij - q_i q_j, i < j: (m, m)."""
+    information = weights * q[:, None] * q[None, :]
+    np.fill_diagonal(information, weights @ q**2)
+    return information
+
+
+def _inverse(information: Vector) -> Vector:
+    scale = float(np.diag(information).mean())
+    return np.asarray(np.linalg.inv(information / scale + SINGULAR * np.eye(len(information))) / scale)
+
+
+def _gradient_products(counts: VoteCounts, pairs: Mask, q: Vector) -> Vector:
+    """Σ over data points of g gᵀ: (m, m), with g_i = Σ_j (z_ij - q_i q_j) q_j over the others that vote there.
+
+    z_ij is (k [they agree] - 1) / (k - 1). Of sampled patterns, the sum is scaled up.
+    """
+    k, total = counts.num_classes, np.zeros((counts.num_lfs, counts.num_lfs))
+    by_q, by_square = (pairs * q).T, (pairs * q**2).T
+    for first in range(0, len(counts.patterns.counts), PATTERNS_PER_BLOCK):
+        block = slice(first, first + PATTERNS_PER_BLOCK)
+        votes = counts.patterns.votes[block]
+        voted = (votes != 0).astype(np.float64)
+        of_class = [(votes == c).astype(np.float64) for c in classes_of(k)]
+        agreeing = np.sum([cast * (cast @ by_q) for cast in of_class], axis=0)
+        gradients = voted * ((k * agreeing - voted @ by_q) / (k - 1) - q * (voted @ by_square))
+        total += (gradients * counts.patterns.counts[block, None]).T @ gradients
+    return total / counts.patterns.sample_rate
 
 
 def expected_agreement(counts: VoteCounts, q: Vector) -> Vector:

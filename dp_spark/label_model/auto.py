@@ -9,33 +9,33 @@ from dataclasses import replace
 
 import numpy as np
 
-from dp_spark.counting.agreement import Mask, informative_pairs, is_one_sided
+from dp_spark.counting.agreement import Mask, is_one_sided
 from dp_spark.counting.halves import halves
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.dependencies import find_dependencies
-from dp_spark.label_model.empirical_bayes import empirical_bayes
+from dp_spark.label_model.assumptions import Assumptions
+from dp_spark.label_model.empirical_bayes import dependent_pairs, empirical_bayes
 from dp_spark.label_model.leave_one_out import hidden_votes, log_likelihoods
 from dp_spark.label_model.majority_vote import majority_vote, specific_vote
-from dp_spark.label_model.model import LabelModel, Vector
+from dp_spark.label_model.model import LabelModel
 
 MIN_GAIN_SCORE = 1.0  # standard errors
 
 
-def auto(counts: VoteCounts, class_balance: Vector) -> LabelModel:
+def auto(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
     """The model that the votes speak for; `diagnostics["choice"]` says which, and why.
 
     Args:
         counts: of the label matrix.
-        class_balance: (k,), adds up to 1.
+        assumptions: class balance, prior accuracies and dependencies.
     """
-    dependent = find_dependencies(counts, informative_pairs(counts))
-    fitted = empirical_bayes(counts, class_balance, dependent)
-    simple = (specific_vote if is_one_sided(counts).any() else majority_vote)(counts, class_balance)
+    dependent = dependent_pairs(counts, assumptions)
+    fitted = empirical_bayes(counts, assumptions, dependent)
+    simple = (specific_vote if is_one_sided(counts).any() else majority_vote)(counts, assumptions)
     if fitted.diagnostics["status"] == "not identified":
         return _chosen(simple, fitted, "no accuracy is determined by the votes", None)
     if fitted.diagnostics["overdispersion"] is None:
         return _chosen(simple, fitted, "too few pairs of labeling functions overlap to check a fit", None)
-    gain, error = held_out_gain(counts, class_balance, dependent)
+    gain, error = held_out_gain(counts, assumptions, dependent)
     score = gain / error if error > 0 else 0.0
     if score <= MIN_GAIN_SCORE:
         why = "fitted accuracies do not predict held-out votes clearly better than a majority vote"
@@ -43,12 +43,12 @@ def auto(counts: VoteCounts, class_balance: Vector) -> LabelModel:
     return _chosen(fitted, fitted, "fitted accuracies predict held-out votes better", score)
 
 
-def held_out_gain(counts: VoteCounts, class_balance: Vector, dependent: Mask) -> tuple[float, float]:
+def held_out_gain(counts: VoteCounts, assumptions: Assumptions, dependent: Mask) -> tuple[float, float]:
     """By how much fitted accuracies predict held-out votes better than a majority vote.
 
     Args:
         counts: of the label matrix.
-        class_balance: (k,), adds up to 1.
+        assumptions: of both.
         dependent: (m, m) bool, symmetric: LFs that repeat each other don't predict each other's votes here.
 
     Returns:
@@ -58,7 +58,7 @@ def held_out_gain(counts: VoteCounts, class_balance: Vector, dependent: Mask) ->
     gain, variance = 0.0, 0.0
     for fit_on, judge_on in (parts, parts[::-1]):
         hidden = hidden_votes(judge_on, dependent)
-        models = (empirical_bayes(fit_on, class_balance, dependent), majority_vote(fit_on, class_balance))
+        models = (empirical_bayes(fit_on, assumptions, dependent), majority_vote(fit_on, assumptions))
         fitted, simple = (log_likelihoods(hidden, model, np.ones(1))[0] for model in models)
         by_pattern = np.bincount(hidden.pattern, fitted - simple, len(hidden.votes))
         times = np.zeros(len(hidden.votes))

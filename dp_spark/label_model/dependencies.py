@@ -6,7 +6,6 @@ several shares; the fit that leaves the fewest pairs unexplained is taken, and p
 (Robust regression by concentration: Rousseeuw and Van Driessen 2006; Varma et al., ICML 2019, for the problem.)
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -87,27 +86,6 @@ def votes_per_opinion(counts: VoteCounts, dependencies: Dependencies) -> Vector:
     """
     shares = counts.overlaps / np.maximum(counts.num_votes, 1)[:, None]
     return np.asarray(1 + (dependencies.excess * shares).sum(axis=1))
-
-
-def pairs_named(lf_names: Sequence[str], declared: Sequence[Sequence[str]]) -> Mask:
-    """The pairs of LFs in each declared group: (m, m) bool.
-
-    Raises:
-        ValueError: if a group has fewer than two LFs, or one that is not there.
-    """
-    found = np.zeros((len(lf_names), len(lf_names)), dtype=np.bool_)
-    positions = {name: i for i, name in enumerate(lf_names)}
-    for group in declared:
-        unknown = [name for name in group if name not in positions]
-        if isinstance(group, str) or unknown or len(set(group)) < 2:
-            raise ValueError(
-                f"the dependent labeling functions are given as {group!r}: expected two or more different names "
-                f"out of {list(lf_names)[:10]}, as in [['a', 'b'], ['c', 'd', 'e']]."
-            )
-        members = [positions[name] for name in group]
-        found[np.ix_(members, members)] = True
-    np.fill_diagonal(found, False)
-    return found
 
 
 def _most_explaining(counts: VoteCounts, pairs: Mask, threshold: float) -> Vector | None:

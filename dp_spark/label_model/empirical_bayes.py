@@ -14,35 +14,38 @@ import numpy as np
 from dp_spark.counting.agreement import Mask, components, informative_pairs
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.accuracies import estimate_accuracies, named
+from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.dependencies import find_dependencies, measured, votes_per_opinion
 from dp_spark.label_model.leave_one_out import best_discount, hidden_votes
-from dp_spark.label_model.model import LabelModel, Vector, log_odds_weights
-from dp_spark.label_model.one_coin import below_chance, fit_diagnostics, warnings_of
+from dp_spark.label_model.model import LabelModel, log_odds_weights
+from dp_spark.label_model.one_coin import below_chance, fit_diagnostics, intervals_of, warnings_of
 from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies, within_records
 from dp_spark.label_model.shrinkage import overdispersion, shrink
 
 MEANWHILE = "Until then they count by how specific they are, as in model='specific_vote'."
 
 
-def empirical_bayes(counts: VoteCounts, class_balance: Vector, dependent: Mask | None = None) -> LabelModel:
+def empirical_bayes(
+    counts: VoteCounts, assumptions: Assumptions, dependent: Mask | None = None
+) -> LabelModel:
     """The label model of the completion, shrunk and discounted as far as the votes ask for it.
 
     Args:
         counts: of the label matrix.
-        class_balance: (k,), adds up to 1.
-        dependent: (m, m) bool, symmetric: pairs of LFs that repeat each other; default: those that
-            `find_dependencies` finds.
+        assumptions: class balance, prior accuracies (what estimates are drawn to) and dependencies.
+        dependent: (m, m) bool, symmetric: pairs of LFs that repeat each other; default: those declared and
+            those that `find_dependencies` finds.
     """
     if dependent is None:
-        dependent = find_dependencies(counts, informative_pairs(counts))
+        dependent = dependent_pairs(counts, assumptions)
     k, estimates = counts.num_classes, estimate_accuracies(counts, dependent)
     pooled, dispersion = pooled_accuracy(counts, estimates.pairs), overdispersion(counts, estimates)
     undetermined = sorted(estimates.findings.undetermined)
     errors = estimates.errors * np.sqrt(dispersion or 1.0)
     errors[undetermined] = np.inf
-    shrunk = shrink(estimates.q, errors, (k * pooled - 1) / (k - 1))
+    shrunk = shrink(estimates.q, errors, (k * assumptions.or_prior(pooled) - 1) / (k - 1))
     accuracies = within_records(((k - 1) * shrunk.q + 1) / k, counts)
-    accuracies[undetermined] = specific_accuracies(counts, pooled)[undetermined]
+    accuracies[undetermined] = assumptions.or_prior(specific_accuracies(counts, pooled))[undetermined]
     dependencies = measured(counts, dependent | estimates.copies, shrunk.q)
     model = LabelModel(
         model="empirical_bayes",
@@ -51,12 +54,12 @@ def empirical_bayes(counts: VoteCounts, class_balance: Vector, dependent: Mask |
         num_classes=k,
         accuracies=accuracies,
         weights=log_odds_weights(accuracies, k) / votes_per_opinion(counts, dependencies),
-        class_balance=class_balance,
+        class_balance=assumptions.class_balance,
+        intervals=intervals_of(accuracies, np.where(np.isinf(errors), np.inf, shrunk.errors * (k - 1) / k)),
     )
     discount = best_discount(hidden_votes(counts, dependencies.pairs), model)
     diagnostics = {
         **fit_diagnostics(counts, estimates),
-        "standard_errors": (shrunk.errors * (k - 1) / k).tolist(),
         "pooled_accuracy": pooled,
         "spread": shrunk.spread * (k - 1) / k,
         "overdispersion": dispersion,
@@ -65,10 +68,16 @@ def empirical_bayes(counts: VoteCounts, class_balance: Vector, dependent: Mask |
         "dependent_lfs": [[counts.lf_names[i] for i in cluster] for cluster in dependencies.clusters()],
         "warnings": [
             *warnings_of(counts, estimates.findings, MEANWHILE),
-            *_dependence_warnings(counts, dependent),
+            *_dependence_warnings(counts, dependent & ~assumptions.dependent),
         ],
     }
     return replace(model, weights=model.weights * discount, diagnostics=diagnostics)
+
+
+def dependent_pairs(counts: VoteCounts, assumptions: Assumptions) -> Mask:
+    """Pairs of LFs that the user declares dependent, and those that agree more than the others explain."""
+    rest = informative_pairs(counts) & ~assumptions.dependent
+    return np.asarray(assumptions.dependent | find_dependencies(counts, rest))
 
 
 def _dependence_warnings(counts: VoteCounts, dependent: Mask) -> list[str]:

@@ -1,19 +1,22 @@
 """Fit a label model to vote counts: VoteCounts -> LabelModel, on the driver."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from dp_spark.counting.vote_counts import VoteCounts
+from dp_spark.label_model.assumptions import Assumptions, stated
 from dp_spark.label_model.auto import auto
+from dp_spark.label_model.dawid_skene import dawid_skene
 from dp_spark.label_model.empirical_bayes import empirical_bayes
 from dp_spark.label_model.majority_vote import majority_vote, specific_vote
-from dp_spark.label_model.model import LabelModel, Vector, checked_balance
+from dp_spark.label_model.model import LabelModel
 from dp_spark.label_model.one_coin import one_coin, one_coin_gradient_descent
 
 logger = logging.getLogger(__name__)
 
-MODELS: dict[str, Callable[[VoteCounts, Vector], LabelModel]] = {
+MODELS: dict[str, Callable[[VoteCounts, Assumptions], LabelModel]] = {
     "auto": auto,
+    "dawid_skene": dawid_skene,
     "empirical_bayes": empirical_bayes,
     "one_coin": one_coin,
     "gradient_descent": one_coin_gradient_descent,
@@ -23,7 +26,11 @@ MODELS: dict[str, Callable[[VoteCounts, Vector], LabelModel]] = {
 
 
 def fit_label_model(
-    counts: VoteCounts, model: str = "auto", class_balance: float | Sequence[float] | None = None
+    counts: VoteCounts,
+    model: str = "auto",
+    class_balance: float | Sequence[float] | None = None,
+    prior_accuracies: Mapping[str, float] | None = None,
+    dependencies: Sequence[Sequence[str]] = (),
 ) -> LabelModel:
     """The label model that explains the agreements and disagreements of the labeling functions.
 
@@ -33,18 +40,25 @@ def fit_label_model(
             vote count; "empirical_bayes": one accuracy per LF, trusted as far as the votes bear it out;
             "one_coin": the tutorial's, LFs that the votes do not determine fall back to majority vote;
             "gradient_descent": the tutorial's fit of it; "majority_vote": all LFs the same;
+            "dawid_skene": P(vote | class) for every LF and class, for crowds and LFs that vote for every class;
             "specific_vote": a one-sided LF counts less the more it covers.
-        class_balance: P(y = +1) for two classes, or k probabilities; None: the same for every class.
+        class_balance: P(y = +1) for two classes, or k probabilities; None: the same for every class, but
+            "dawid_skene" estimates it.
+        prior_accuracies: what you expect of some LFs, by name, inside (0, 1). It stands where the votes say
+            nothing, and estimates are drawn to it; "one_coin" and "majority_vote" don't use it.
+        dependencies: groups of LFs, by name, that look at the same thing: their agreements say nothing about
+            accuracies, and they share the weight of their votes. "auto" and "empirical_bayes" find
+            others by themselves.
 
     Raises:
-        ValueError: if there is no such model, the class balance is not one, or nothing was counted.
+        ValueError: if there is no such model, an assumption is none, or nothing was counted.
         DivergedError: from "gradient_descent" on many LFs.
     """
     if model not in MODELS:
         raise ValueError(f"there is no label model {model!r}: expected one of {sorted(MODELS)}.")
     if counts.num_data_points == 0:
         raise ValueError("the vote counts hold no data points: count a label matrix with at least one row.")
-    fitted = MODELS[model](counts, checked_balance(class_balance, counts.num_classes))
+    fitted = MODELS[model](counts, stated(counts, class_balance, prior_accuracies, dependencies))
     logger.info(
         "fitted label model %s: m=%d status=%s steps=%s",
         fitted.model,

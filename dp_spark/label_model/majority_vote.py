@@ -8,22 +8,23 @@ import numpy as np
 
 from dp_spark.counting.agreement import informative_pairs
 from dp_spark.counting.vote_counts import VoteCounts
+from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.model import LabelModel, Vector, log_odds_weights
 from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies
 
 
-def majority_vote(counts: VoteCounts, class_balance: Vector) -> LabelModel:
+def majority_vote(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
     """The label model in which every LF has the same accuracy: that of how often they agree.
 
     Args:
         counts: of the label matrix. LFs whose agreements say nothing have the accuracy 0.7.
-        class_balance: (k,), adds up to 1.
+        assumptions: the class balance; of `specific_vote` also prior accuracies.
     """
     pooled = pooled_accuracy(counts, informative_pairs(counts))
-    return _not_fitted("majority_vote", counts, class_balance, np.full(counts.num_lfs, pooled))
+    return _not_fitted("majority_vote", counts, assumptions, np.full(counts.num_lfs, pooled))
 
 
-def specific_vote(counts: VoteCounts, class_balance: Vector) -> LabelModel:
+def specific_vote(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
     """A majority vote in which the specific overrides the general: an LF counts less the more it covers.
 
     It differs from the majority vote where that is tied, or nearly. For LFs whose accuracies the votes do
@@ -31,13 +32,14 @@ def specific_vote(counts: VoteCounts, class_balance: Vector) -> LabelModel:
 
     Args:
         counts: of the label matrix.
-        class_balance: (k,), adds up to 1.
+        assumptions: the class balance; of `specific_vote` also prior accuracies.
     """
     pooled = pooled_accuracy(counts, informative_pairs(counts))
-    return _not_fitted("specific_vote", counts, class_balance, specific_accuracies(counts, pooled))
+    accuracies = assumptions.or_prior(specific_accuracies(counts, pooled))
+    return _not_fitted("specific_vote", counts, assumptions, accuracies)
 
 
-def _not_fitted(name: str, counts: VoteCounts, class_balance: Vector, accuracies: Vector) -> LabelModel:
+def _not_fitted(name: str, counts: VoteCounts, assumptions: Assumptions, accuracies: Vector) -> LabelModel:
     return LabelModel(
         model=name,
         lf_names=counts.lf_names,
@@ -45,6 +47,6 @@ def _not_fitted(name: str, counts: VoteCounts, class_balance: Vector, accuracies
         num_classes=counts.num_classes,
         accuracies=accuracies,
         weights=log_odds_weights(accuracies, counts.num_classes),
-        class_balance=class_balance,
+        class_balance=assumptions.class_balance,
         diagnostics={"status": "not fitted", "warnings": []},
     )

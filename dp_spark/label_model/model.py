@@ -2,7 +2,8 @@
 
 P(y = c | λ) ∝ π_c exp(Σ_i w_i [λ_i = c]), with w_i = log(p_i (k - 1) / (1 - p_i)). For two classes this is
 the tutorial's σ(b + wᵀλ) with b = log(π_+ / π_-) (step 2.iii). There p = σ(w), not σ(2w): the tutorial
-writes the model with exp(w λ y / 2).
+writes the model with exp(w λ y / 2). A model that knows P(λ_i | y) for every class has log P(λ_i = a | y = c)
+in the place of w_i [a = c].
 """
 
 import hashlib
@@ -14,12 +15,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from dp_spark.label_model.explanation import Explanation
 from dp_spark.labeling.votes import Votes, check_votes, classes_of
 
 Vector = npt.NDArray[np.float64]
 Diagnostics = Mapping[str, object]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 had no intervals and no log_likelihoods
 BALANCE_TOLERANCE = 1e-9  # how far a class balance may be from adding up to 1
 
 
@@ -33,9 +35,14 @@ class LabelModel:
         lf_hashes: m content hashes, or empty if they are not known.
         num_classes: k.
         accuracies: (m,) float64 in (0, 1): P(vote = y given that the LF votes).
-        weights: (m,) float64: log-odds that a vote adds to its class.
+        weights: (m,) float64: log-odds that a vote adds to its class; of a model with `log_likelihoods`
+            the average over classes.
         class_balance: (k,) float64, P(y = c) in the order of `classes`; adds up to 1.
         diagnostics: how the fit ended and what was found on the way; values as in JSON.
+        intervals: (m, 2) float64 in [0, 1]: 95% intervals of the accuracies; 0 to 1, the default, where
+            the votes say nothing, or the model does not tell.
+        log_likelihoods: None, or (m, k, k) float64: [i, a, c] = log P(LF i votes a | y = c), up to a constant
+            per LF and vote; classes in the order of `classes`.
     """
 
     model: str
@@ -46,20 +53,22 @@ class LabelModel:
     weights: Vector
     class_balance: Vector
     diagnostics: Diagnostics = field(default_factory=dict)
+    intervals: Vector | None = None
+    log_likelihoods: Vector | None = None
 
     def __post_init__(self) -> None:
-        for name in ("accuracies", "weights", "class_balance"):
+        m, k = len(self.lf_names), len(classes_of(self.num_classes))
+        if self.intervals is None:
+            object.__setattr__(self, "intervals", np.tile([0.0, 1.0], (m, 1)))
+        shapes = {"accuracies": (m,), "weights": (m,), "class_balance": (k,), "intervals": (m, 2)}
+        if self.log_likelihoods is not None:
+            shapes["log_likelihoods"] = (m, k, k)
+        for name, shape in shapes.items():
             array = np.array(getattr(self, name), dtype=np.float64)
-            if not np.isfinite(array).all():
-                raise ValueError(f"{name} is {array}: expected finite numbers.")
+            if array.shape != shape or not np.isfinite(array).all():
+                raise ValueError(f"{name} is {array}: expected finite numbers of shape {shape}.")
             array.setflags(write=False)
             object.__setattr__(self, name, array)
-        lengths = (len(self.accuracies), len(self.weights), len(self.class_balance))
-        expected = (len(self.lf_names), len(self.lf_names), len(classes_of(self.num_classes)))
-        if lengths != expected:
-            raise ValueError(
-                f"accuracies, weights, class_balance have {lengths} values: expected {expected}."
-            )
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -89,6 +98,41 @@ class LabelModel:
         Raises:
             ValueError: if votes has another number of columns, or a value that is not a vote.
         """
+        votes = self._checked(votes)
+        log_prior = np.log(self.class_balance)
+        if self.num_classes == 2 and self.log_likelihoods is None:
+            positive = sigmoid(log_prior[1] - log_prior[0] + votes @ self.weights)
+            return np.stack([1 - positive, positive], axis=1)
+        scores = np.tile(log_prior, (len(votes), 1))
+        for position, c in enumerate(self.classes):
+            cast = votes == c
+            if self.log_likelihoods is None:
+                scores[:, position] += cast @ self.weights
+            else:
+                scores += cast @ self.log_likelihoods[:, position]
+        exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+    def explain(self, votes: Votes) -> Explanation:
+        """Why one data point has its label: the class balance, and what each vote adds to it.
+
+        Args:
+            votes: (m,) int8: one row of the label matrix.
+
+        Raises:
+            ValueError: as `predict_proba`.
+        """
+        row = self._checked(np.asarray(votes)[None])[0]
+        terms = np.zeros((len(row), self.num_classes))
+        for position, c in enumerate(self.classes):
+            cast = np.flatnonzero(row == c)
+            if self.log_likelihoods is None:
+                terms[cast, position] = self.weights[cast]
+            else:
+                terms[cast] = self.log_likelihoods[cast, position]
+        return Explanation(self.lf_names, self.classes, np.log(self.class_balance), terms)
+
+    def _checked(self, votes: Votes) -> Votes:
         votes = np.asarray(votes)
         check_votes(votes, self.num_classes)
         if votes.shape[1] != len(self.lf_names):
@@ -96,15 +140,7 @@ class LabelModel:
                 f"votes has {votes.shape[1]} columns: expected {len(self.lf_names)}, one for each of "
                 f"{list(self.lf_names)[:5]}..., in this order."
             )
-        log_prior = np.log(self.class_balance)
-        if self.num_classes == 2:
-            positive = sigmoid(log_prior[1] - log_prior[0] + votes @ self.weights)
-            return np.stack([1 - positive, positive], axis=1)
-        scores = np.stack(
-            [prior + (votes == c) @ self.weights for c, prior in zip(self.classes, log_prior, strict=True)]
-        )
-        exponentials = np.exp(scores - scores.max(axis=0))
-        return np.asarray((exponentials / exponentials.sum(axis=0)).T)
+        return votes
 
     def to_json(self) -> str:
         """The model as JSON with a digest: the same text for the same model; every bit of it comes back."""
@@ -140,6 +176,10 @@ class LabelModel:
             weights=np.array(content["weights"]),
             class_balance=np.array(content["class_balance"]),
             diagnostics=content["diagnostics"],
+            intervals=None if content.get("intervals") is None else np.array(content["intervals"]),
+            log_likelihoods=(
+                None if content.get("log_likelihoods") is None else np.array(content["log_likelihoods"])
+            ),
         )
 
     def save(self, path: str | Path) -> None:
@@ -162,6 +202,8 @@ class LabelModel:
             "lf_hashes": list(self.lf_hashes),
             "accuracies": self.accuracies.tolist(),
             "weights": self.weights.tolist(),
+            "intervals": np.asarray(self.intervals).tolist(),
+            "log_likelihoods": None if self.log_likelihoods is None else self.log_likelihoods.tolist(),
             "diagnostics": dict(self.diagnostics),
         }
 

@@ -18,36 +18,40 @@ from dp_spark.label_model.accuracies import (
     named,
     standard_errors,
 )
+from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.completion import gradient_descent
+from dp_spark.label_model.dependencies import measured, votes_per_opinion
 from dp_spark.label_model.model import LabelModel, Vector, log_odds_weights
 from dp_spark.label_model.priors import DEFAULT_ACCURACY, within_records
 
+INTERVAL_ERRORS = 1.959964  # standard errors to each side of a 95% interval
 MAX_STANDARD_ERROR = 0.25  # of q; wider than what is known of an LF before seeing any vote
 
 
-def one_coin(counts: VoteCounts, class_balance: Vector) -> LabelModel:
+def one_coin(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
     """The label model of the overlap-weighted completion; LFs that it cannot judge fall back, named.
 
     Args:
         counts: of the label matrix.
-        class_balance: (k,), adds up to 1. It moves the labels; the accuracies do not depend on it.
+        assumptions: the class balance, which moves the labels but not the accuracies; declared
+            dependencies, which are left out of the fit and share the weight of their votes.
     """
-    estimates = estimate_accuracies(counts)
+    estimates = estimate_accuracies(counts, assumptions.dependent)
     vague = [int(i) for i in np.flatnonzero(estimates.errors > MAX_STANDARD_ERROR)]
     estimates.findings.note(
         [i for i in vague if i not in estimates.findings.undetermined],
         "overlap too little with others for an estimate: the standard error of q = 2p - 1 is above "
         f"{MAX_STANDARD_ERROR}. More data points, or labeling functions that vote on the same ones, help.",
     )
-    return _label_model("one_coin", counts, class_balance, estimates)
+    return _label_model("one_coin", counts, assumptions, estimates)
 
 
-def one_coin_gradient_descent(counts: VoteCounts, class_balance: Vector, *, seed: int = 0) -> LabelModel:
+def one_coin_gradient_descent(counts: VoteCounts, assumptions: Assumptions, *, seed: int = 0) -> LabelModel:
     """The tutorial's fit to the letter: unweighted, by 5,000 steps of gradient descent.
 
     Args:
         counts: of the label matrix.
-        class_balance: (k,), adds up to 1.
+        assumptions: the class balance.
         seed: of the start.
 
     Raises:
@@ -64,7 +68,18 @@ def one_coin_gradient_descent(counts: VoteCounts, class_balance: Vector, *, seed
         )
     errors = standard_errors(counts, observed, completion.q)
     estimates = Estimates(completion.q, errors, observed, np.zeros_like(observed), completion, findings)
-    return _label_model("gradient_descent", counts, class_balance, estimates)
+    return _label_model("gradient_descent", counts, assumptions, estimates)
+
+
+def intervals_of(accuracies: Vector, errors: Vector) -> Vector:
+    """95% intervals of accuracies: (m, 2), within 0 and 1; 0 to 1 where the error is infinite.
+
+    Args:
+        accuracies: (m,).
+        errors: (m,) standard errors of the accuracies.
+    """
+    reach = INTERVAL_ERRORS * errors
+    return np.clip(np.stack([accuracies - reach, accuracies + reach], axis=1), 0.0, 1.0)
 
 
 def fit_diagnostics(counts: VoteCounts, estimates: Estimates) -> dict[str, object]:
@@ -106,12 +121,18 @@ def below_chance(accuracies: Vector, counts: VoteCounts) -> Mapping[str, list[st
     return {"below_chance_lfs": [counts.lf_names[i] for i in below]}
 
 
-def _label_model(model: str, counts: VoteCounts, class_balance: Vector, estimates: Estimates) -> LabelModel:
+def _label_model(
+    model: str, counts: VoteCounts, assumptions: Assumptions, estimates: Estimates
+) -> LabelModel:
     k, findings = counts.num_classes, estimates.findings
     fitted = ((k - 1) * estimates.q + 1) / k
     accuracies = within_records(fitted, counts)
     clipped = [i for i in np.flatnonzero(accuracies != fitted) if i not in findings.undetermined]
-    accuracies[list(findings.undetermined)] = DEFAULT_ACCURACY
+    undetermined = list(findings.undetermined)
+    accuracies[undetermined] = DEFAULT_ACCURACY
+    errors = estimates.errors * (k - 1) / k
+    errors[undetermined] = np.inf
+    dependencies = measured(counts, assumptions.dependent | estimates.copies, estimates.q)
     meanwhile = f"Until then they count as in a majority vote, with accuracy {DEFAULT_ACCURACY}."
     return LabelModel(
         model=model,
@@ -119,8 +140,9 @@ def _label_model(model: str, counts: VoteCounts, class_balance: Vector, estimate
         lf_hashes=counts.lf_hashes,
         num_classes=k,
         accuracies=accuracies,
-        weights=log_odds_weights(accuracies, k) / (estimates.copies.sum(axis=1) + 1),
-        class_balance=class_balance,
+        weights=log_odds_weights(accuracies, k) / votes_per_opinion(counts, dependencies),
+        class_balance=assumptions.class_balance,
+        intervals=intervals_of(accuracies, errors),
         diagnostics={
             **fit_diagnostics(counts, estimates),
             "clipped_lfs": [counts.lf_names[i] for i in clipped],

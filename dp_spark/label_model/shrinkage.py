@@ -54,13 +54,13 @@ def overdispersion(counts: VoteCounts, estimates: Estimates) -> float | None:
     return max(1.0, chi_squared / degrees)
 
 
-def shrink(q: Vector, errors: Vector, mean: float) -> Shrunk:
+def shrink(q: Vector, errors: Vector, mean: Vector | float) -> Shrunk:
     """The posterior means of q_i ~ N(mean, spread²), with the spread that makes the estimates most likely.
 
     Args:
         q: (m,) estimates.
         errors: (m,) their standard errors, above 0; infinite where q says nothing.
-        mean: what q is without evidence.
+        mean: what q is without evidence; one for all, or (m,).
     """
     known = np.isfinite(errors)
     variances = np.where(known, errors, 1.0) ** 2

@@ -4,10 +4,10 @@ from label_matrices import dependent, two_sided
 
 from dp_spark import VoteCounts, fit_label_model
 from dp_spark.counting.agreement import informative_pairs
+from dp_spark.label_model.assumptions import stated
 from dp_spark.label_model.dependencies import (
     find_dependencies,
     measured,
-    pairs_named,
     votes_per_opinion,
 )
 
@@ -50,7 +50,7 @@ def log_loss(model, votes, gold):
 def test_of_c_copies_each_vote_counts_one_cth():
     votes, _ = two_sided(0, accuracies=[0.8, 0.7], coverages=0.5)
     counts = VoteCounts.from_votes(votes[:, [0, 0, 0, 1]])
-    pairs = pairs_named(counts.lf_names, [["lf_0", "lf_1", "lf_2"]])
+    pairs = stated(counts, dependencies=[["lf_0", "lf_1", "lf_2"]]).dependent
     opinions = votes_per_opinion(counts, measured(counts, pairs, np.full(4, 0.5)))
     assert opinions.tolist() == pytest.approx([3, 3, 3, 1])
 
@@ -58,9 +58,3 @@ def test_of_c_copies_each_vote_counts_one_cth():
 def test_three_lfs_are_too_few_to_tell_who_depends_on_whom():
     votes, _ = two_sided(0, accuracies=[0.8, 0.7, 0.7])
     assert found_in(votes[:, [0, 1, 1]]) == []
-
-
-@pytest.mark.parametrize("declared", [[["lf_0"]], [["lf_0", "lf_9"]], ["lf_0"]])
-def test_a_declared_group_has_to_hold_lfs_that_are_there(declared):
-    with pytest.raises(ValueError, match="expected two or more different names"):
-        pairs_named(("lf_0", "lf_1"), declared)

@@ -1,0 +1,41 @@
+"""How often 95% intervals hold the true accuracy.  Over 200 replicates; more were run by hand (docs/method.md)."""
+
+import numpy as np
+import pytest
+from label_matrices import one_sided, two_sided
+
+from dp_spark import VoteCounts, fit_label_model
+
+NUM_REPLICATES = 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["one_coin", "empirical_bayes"])
+@pytest.mark.parametrize(
+    ("n", "accuracies", "coverage", "k"),
+    [
+        (1000, [0.9, 0.8, 0.7, 0.65, 0.6], 0.5, 2),
+        (3000, np.linspace(0.55, 0.85, 20), 0.25, 2),
+        (3000, [0.9, 0.8, 0.7, 0.65, 0.6], 0.5, 4),
+    ],
+)
+def test_intervals_hold_the_truth_as_often_as_they_say(model, n, accuracies, coverage, k):
+    held = []
+    for seed in range(NUM_REPLICATES):
+        counts = VoteCounts.from_votes(two_sided(seed, n, accuracies, coverage, k)[0], num_classes=k)
+        low, high = fit_label_model(counts, model).intervals.T
+        held.append((low <= accuracies) & (accuracies <= high))
+    assert 0.92 <= np.mean(held) <= 0.98
+
+
+def test_an_interval_shrinks_with_the_square_root_of_the_data_points():
+    widths = [
+        np.diff(fit_label_model(VoteCounts.from_votes(two_sided(0, n)[0]), "one_coin").intervals).mean()
+        for n in (5000, 80_000)
+    ]
+    assert widths[0] / widths[1] == pytest.approx(4, rel=0.15)
+
+
+def test_where_the_votes_say_nothing_anything_is_possible():
+    model = fit_label_model(VoteCounts.from_votes(one_sided(0, m=4)[0]))
+    assert model.intervals.tolist() == [[0.0, 1.0]] * 4
