@@ -1,4 +1,4 @@
-"""Gold counts: how often each LF votes each class where the truth is known, for evaluation only."""
+"""Gold counts: how often each LF votes each class where the truth is known."""
 
 import io
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ class GoldCounts:
     Attributes:
         lf_names: m names.
         num_classes: k.
-        num_gold: data points with a gold label, also those on which every LF abstains.
+        class_counts: (k,) int64: data points per gold class, also those on which every LF abstains.
         joint: (m, k, k) int64: joint[i, a, c] data points with gold class c on which LF i votes class a.
             Classes are in the order of `classes_of(num_classes)`.
     """
 
     lf_names: tuple[str, ...]
     num_classes: int
-    num_gold: int
+    class_counts: Counts
     joint: Counts
 
     @classmethod
@@ -67,6 +67,11 @@ class GoldCounts:
         return counts
 
     @property
+    def num_gold(self) -> int:
+        """How many data points have a gold label."""
+        return int(self.class_counts.sum())
+
+    @property
     def correct(self) -> Counts:
         """How often each LF votes the gold class: (m,) int64."""
         return np.asarray(np.einsum("iaa->i", self.joint))
@@ -87,9 +92,8 @@ class GoldCounts:
         lf_votes = vote_indicators(votes[known], self.num_classes)
         truth = vote_indicators(gold[known, None], self.num_classes)
         joint = (lf_votes.T @ truth).astype(np.int64).reshape(self.joint.shape)
-        return GoldCounts(
-            self.lf_names, self.num_classes, self.num_gold + int(known.sum()), self.joint + joint
-        )
+        class_counts = self.class_counts + truth.sum(axis=0).astype(np.int64)
+        return GoldCounts(self.lf_names, self.num_classes, class_counts, self.joint + joint)
 
     def __add__(self, other: "GoldCounts") -> "GoldCounts":
         """The counts of both parts together: exact, and the same in any order.
@@ -103,12 +107,12 @@ class GoldCounts:
                 f"gold counts of different labeling functions cannot be added: {mine} and {theirs}. "
                 "Count both tables with the same LFs, in the same order."
             )
-        return GoldCounts(*mine, self.num_gold + other.num_gold, self.joint + other.joint)
+        return GoldCounts(*mine, self.class_counts + other.class_counts, self.joint + other.joint)
 
     def to_bytes(self) -> bytes:
         """The counts as an .npz file without pickles: the same bytes for the same counts."""
         buffer = io.BytesIO()
-        np.savez(buffer, lf_names=np.array(self.lf_names), num_gold=self.num_gold, joint=self.joint)
+        np.savez(buffer, lf_names=np.array(self.lf_names), class_counts=self.class_counts, joint=self.joint)
         return buffer.getvalue()
 
     @classmethod
@@ -116,7 +120,7 @@ class GoldCounts:
         """The counts that `to_bytes` wrote."""
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             joint = arrays["joint"]
-            return cls(tuple(arrays["lf_names"].tolist()), joint.shape[1], int(arrays["num_gold"]), joint)
+            return cls(tuple(arrays["lf_names"].tolist()), joint.shape[1], arrays["class_counts"], joint)
 
 
 def empty_gold_counts(lf_names: tuple[str, ...], num_classes: int) -> GoldCounts:
@@ -126,4 +130,4 @@ def empty_gold_counts(lf_names: tuple[str, ...], num_classes: int) -> GoldCounts
         ValueError: if `num_classes` is not 2 to 127.
     """
     k = len(classes_of(num_classes))
-    return GoldCounts(lf_names, num_classes, 0, np.zeros((len(lf_names), k, k), dtype=np.int64))
+    return GoldCounts(lf_names, num_classes, np.zeros(k, np.int64), np.zeros((len(lf_names), k, k), np.int64))

@@ -16,14 +16,13 @@ import numpy as np
 
 from dp_spark.counting.agreement import Mask, agreement_matrix, components, informative_pairs, is_identified
 from dp_spark.counting.vote_counts import VoteCounts
+from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.completion import Completion, complete_rank_one
 from dp_spark.label_model.model import Vector
-from dp_spark.labeling.votes import classes_of
+from dp_spark.label_model.standard_errors import standard_errors
 
 MIN_SIGN_SCORE = 2.0  # standard errors
 MAX_DUPLICATE_CHANCE = 1e-6  # above it, votes that are all equal may be two good LFs, not one LF twice
-PATTERNS_PER_BLOCK = 1 << 13  # of 1,000 LFs 64 MiB per array
-SINGULAR = 1e-9  # added to the diagonal of the information matrix, whose mean is 1, before inverting it
 NUM_NAMES_SHOWN = 5
 
 
@@ -70,23 +69,26 @@ class Estimates:
         return "not identified" if self.completion is None else self.completion.status
 
 
-def estimate_accuracies(counts: VoteCounts, dependent: Mask | None = None) -> Estimates:
+def estimate_accuracies(
+    counts: VoteCounts, dependent: Mask | None = None, assumptions: Assumptions | None = None
+) -> Estimates:
     """The q of the overlap-weighted completion, and what the votes do not determine.
 
     Args:
         counts: of the label matrix.
         dependent: (m, m) bool, symmetric: pairs to leave out; default: none.
+        assumptions: gold labels in it decide the sign of q where they are clear about it.
     """
     findings = Findings()
     informative, candidates = informative_pairs(counts), _duplicate_candidates(counts)
     if dependent is not None:
         informative, candidates = informative & ~dependent, candidates & ~dependent
-    q, completion = _fit(counts, informative & ~candidates, findings)
+    q, completion = _fit(counts, informative & ~candidates, findings, assumptions)
     copies = _duplicates(counts, candidates, q)
     pairs = informative & ~copies
     if (candidates & ~copies).any():  # equal by chance, as two good LFs can be: they are evidence after all
         findings = Findings()
-        q, completion = _fit(counts, pairs, findings)
+        q, completion = _fit(counts, pairs, findings, assumptions)
     for component in components(copies):
         if len(component) > 1:
             findings.warnings.append(
@@ -94,70 +96,6 @@ def estimate_accuracies(counts: VoteCounts, dependent: Mask | None = None) -> Es
                 "labeling function together. Remove all but one."
             )
     return Estimates(q, standard_errors(counts, pairs, q), pairs, copies, completion, findings)
-
-
-def standard_errors(counts: VoteCounts, pairs: Mask, q: Vector) -> Vector:
-    """Standard errors of q: (m,), infinite for LFs without informative pairs.
-
-    The sandwich B⁻¹ M B⁻¹ of M-estimation (Huber 1967; White 1982): B the Gauss-Newton information of the
-    weighted loss, M the sum over data points of the products of their gradients, from the pattern counts. It
-    does not take the pairs as independent, which share data points, nor the model as true. Few votes that
-    happen to fit leave no scatter: an error is at least what it would be if the pairs were independent.
-    """
-    weights = np.where(pairs, counts.overlaps, 0).astype(np.float64)
-    information = _information(weights, q)
-    errors = np.full(counts.num_lfs, np.inf)
-    known = np.flatnonzero(np.diag(information) > 0)
-    if len(known):
-        block = np.ix_(known, known)
-        inverse = _inverse(information[block])
-        sandwich = inverse @ _gradient_products(counts, pairs, q)[block] @ inverse
-        independent = _inverse(_information(agreement_weights(counts, pairs, q), q)[block])
-        errors[known] = np.sqrt(np.maximum(np.diag(sandwich), np.diag(independent)))
-    return errors
-
-
-def _information(weights: Vector, q: Vector) -> Vector:
-    """Jᵀ W J of the residuals Z_ij - q_i q_j, i < j: (m, m)."""
-    information = weights * q[:, None] * q[None, :]
-    np.fill_diagonal(information, weights @ q**2)
-    return information
-
-
-def _inverse(information: Vector) -> Vector:
-    scale = float(np.diag(information).mean())
-    return np.asarray(np.linalg.inv(information / scale + SINGULAR * np.eye(len(information))) / scale)
-
-
-def _gradient_products(counts: VoteCounts, pairs: Mask, q: Vector) -> Vector:
-    """Σ over data points of g gᵀ: (m, m), with g_i = Σ_j (z_ij - q_i q_j) q_j over the others that vote there.
-
-    z_ij is (k [they agree] - 1) / (k - 1). Of sampled patterns, the sum is scaled up.
-    """
-    k, total = counts.num_classes, np.zeros((counts.num_lfs, counts.num_lfs))
-    by_q, by_square = (pairs * q).T, (pairs * q**2).T
-    for first in range(0, len(counts.patterns.counts), PATTERNS_PER_BLOCK):
-        block = slice(first, first + PATTERNS_PER_BLOCK)
-        votes = counts.patterns.votes[block]
-        voted = (votes != 0).astype(np.float64)
-        of_class = [(votes == c).astype(np.float64) for c in classes_of(k)]
-        agreeing = np.sum([cast * (cast @ by_q) for cast in of_class], axis=0)
-        gradients = voted * ((k * agreeing - voted @ by_q) / (k - 1) - q * (voted @ by_square))
-        total += (gradients * counts.patterns.counts[block, None]).T @ gradients
-    return total / counts.patterns.sample_rate
-
-
-def expected_agreement(counts: VoteCounts, q: Vector) -> Vector:
-    """P(agree | both vote) = ((k - 1) q_i q_j + 1) / k: (m, m); no closer to 0 and 1 than N votes can show."""
-    k, least = counts.num_classes, 1 / (counts.overlaps + 2)
-    return np.asarray(np.clip(((k - 1) * np.outer(q, q) + 1) / k, least, 1 - least))
-
-
-def agreement_weights(counts: VoteCounts, pairs: Mask, q: Vector) -> Vector:
-    """1 / Var(Z) = N (k - 1)² / (k² a (1 - a)) with a = P(agree): (m, m); 0 for other pairs."""
-    k, a = counts.num_classes, expected_agreement(counts, q)
-    variance = (k / (k - 1)) ** 2 * a * (1 - a)
-    return np.asarray(np.where(pairs, counts.overlaps / variance, 0.0))
 
 
 def identified_parts(counts: VoteCounts, pairs: Mask, findings: Findings) -> list[list[int]]:
@@ -189,7 +127,9 @@ def named(counts: VoteCounts, members: Sequence[int]) -> str:
     return f"{shown} and {len(names) - NUM_NAMES_SHOWN} more" if len(names) > NUM_NAMES_SHOWN else shown
 
 
-def _fit(counts: VoteCounts, pairs: Mask, findings: Findings) -> tuple[Vector, Completion | None]:
+def _fit(
+    counts: VoteCounts, pairs: Mask, findings: Findings, assumptions: Assumptions | None
+) -> tuple[Vector, Completion | None]:
     """The q of the LFs in identified components, 0 elsewhere, and how the solver ended."""
     identified = identified_parts(counts, pairs, findings)
     q = np.zeros(counts.num_lfs)
@@ -205,10 +145,23 @@ def _fit(counts: VoteCounts, pairs: Mask, findings: Findings) -> tuple[Vector, C
             "are those of the last step."
         )
     q[members] = completion.q
-    errors = standard_errors(counts, pairs, q)
+    errors, k = standard_errors(counts, pairs, q), counts.num_classes
     for component in identified:
-        _choose_sign(counts, component, q, errors, findings)
+        by_gold = assumptions is not None and _choose_sign_by_gold(component, q, assumptions, k)
+        if not by_gold:
+            _choose_sign(counts, component, q, errors, findings)
     return q, completion
+
+
+def _choose_sign_by_gold(component: list[int], q: Vector, assumptions: Assumptions, k: int) -> bool:
+    """Whether gold labels say clearly which sign is right; q has it then."""
+    votes, correct = assumptions.gold_votes[component], assumptions.gold_correct[component]
+    total = float((k * correct - votes) / (k - 1) @ q[component])
+    error = float(np.sqrt(votes @ q[component] ** 2 / (k - 1)))  # of LFs that only guess
+    if abs(total) <= MIN_SIGN_SCORE * error:
+        return False
+    q[component] *= np.sign(total)
+    return True
 
 
 def _choose_sign(
@@ -223,7 +176,7 @@ def _choose_sign(
         findings.note(
             component,
             "agree and disagree in a way that fits accuracies above and below 1/2 equally well: their "
-            f"votes are on the whole {abs(total) / max(error, SINGULAR):.1f} standard errors from chance, "
+            f"votes are on the whole {abs(total) / max(error, np.finfo(float).tiny):.1f} standard errors from chance, "
             f"expected {MIN_SIGN_SCORE:.0f}. Add labeling functions that are clearly better than chance.",
         )
 
@@ -240,5 +193,5 @@ def _duplicate_candidates(counts: VoteCounts) -> Mask:
 def _duplicates(counts: VoteCounts, candidates: Mask, q: Vector) -> Mask:
     """The candidates that would hardly agree so often if they were independent with these accuracies."""
     k = counts.num_classes
-    agree = np.clip(((k - 1) * np.outer(q, q) + 1) / k, SINGULAR, 1.0)
+    agree = np.clip(((k - 1) * np.outer(q, q) + 1) / k, np.finfo(float).tiny, 1.0)
     return np.asarray(candidates & (counts.overlaps * np.log(agree) < np.log(MAX_DUPLICATE_CHANCE)))

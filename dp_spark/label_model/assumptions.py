@@ -1,13 +1,20 @@
-"""What the user states beyond the votes: class balance, accuracies believed beforehand, dependent LFs."""
+"""What the user knows beyond the votes: class balance, expected accuracies, dependent LFs, some gold labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from dp_spark.counting.agreement import Mask
+from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.model import Vector, checked_balance
+from dp_spark.label_model.model import Vector
+
+BalanceSource = Literal["given", "gold", "uniform"]
+UNKNOWN_OBSERVATIONS = 10.0  # what an accuracy that the votes say nothing about is worth beside gold labels
+BALANCE_TOLERANCE = 1e-9  # how far a class balance may be from adding up to 1
+LEAST_OBSERVATIONS = 2.0  # of any estimate, so that one gold label does not decide alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,20 +22,45 @@ class Assumptions:
     """What a label model takes as given.
 
     Attributes:
-        class_balance: (k,), adds up to 1; the same for every class if it is not given.
-        is_balance_given: whether the user said so.
+        class_balance: (k,), adds up to 1; if it is not given, from gold labels, or the same for every class.
+        balance_source: "given", "gold" or "uniform".
         prior_accuracies: (m,) accuracies that the user expects; NaN where none is given.
         dependent: (m, m) bool, symmetric: pairs of LFs that the user declares dependent.
+        gold_correct: (m,) how often each LF votes the gold class, where that is known.
+        gold_votes: (m,) how often it votes there.
     """
 
     class_balance: Vector
-    is_balance_given: bool
+    balance_source: BalanceSource
     prior_accuracies: Vector
     dependent: Mask
+    gold_correct: Vector
+    gold_votes: Vector
 
     def or_prior(self, accuracies: Vector | float) -> Vector:
         """The accuracies that the user expects, and these where none is given: (m,)."""
         return np.asarray(np.where(np.isnan(self.prior_accuracies), accuracies, self.prior_accuracies))
+
+    def with_gold(self, accuracies: Vector, errors: Vector) -> tuple[Vector, Vector]:
+        """Accuracies and standard errors after the gold labels, each of which is one observation.
+
+        An estimate p with standard error e stands for p (1 - p) / e² - 1 observations (a beta distribution).
+
+        Args:
+            accuracies: (m,) in (0, 1).
+            errors: (m,) their standard errors; infinite where the votes say nothing, which is worth
+                UNKNOWN_OBSERVATIONS.
+        """
+        spread = accuracies * (1 - accuracies)
+        known = np.isfinite(errors)
+        worth = np.where(known, spread / np.where(known, errors, 1.0) ** 2 - 1, UNKNOWN_OBSERVATIONS)
+        worth = np.maximum(worth, LEAST_OBSERVATIONS)
+        total = worth + self.gold_votes
+        after = (worth * accuracies + self.gold_correct) / total
+        seen = self.gold_votes > 0
+        return np.where(seen, after, accuracies), np.where(
+            seen, np.sqrt(after * (1 - after) / (total + 1)), errors
+        )
 
 
 def stated(
@@ -36,6 +68,7 @@ def stated(
     class_balance: float | Sequence[float] | None = None,
     prior_accuracies: Mapping[str, float] | None = None,
     dependencies: Sequence[Sequence[str]] = (),
+    gold: GoldCounts | None = None,
 ) -> Assumptions:
     """The assumptions in these words, checked.
 
@@ -44,17 +77,61 @@ def stated(
         class_balance: P(y = +1) for two classes, or k probabilities; None if it is not known.
         prior_accuracies: accuracies inside (0, 1) by the name of the LF.
         dependencies: groups of names of LFs.
+        gold: votes of the same LFs where the truth is known.
 
     Raises:
-        ValueError: if a class balance, an accuracy or a group is not one, or an LF is not there.
+        ValueError: if a class balance, an accuracy or a group is not one, an LF is not there, or gold counts
+            are of other LFs or classes.
     """
-    k = counts.num_classes
+    k, m = counts.num_classes, counts.num_lfs
+    if gold is not None and (gold.lf_names, gold.num_classes) != (counts.lf_names, k):
+        raise ValueError(
+            f"the gold counts are of {list(gold.lf_names)[:10]} for {gold.num_classes} classes and the vote counts "
+            f"of {list(counts.lf_names)[:10]} for {k}: expected the same. Count gold on the same label matrix."
+        )
+    source: BalanceSource = "uniform" if class_balance is None else "given"
+    balance = checked_balance(class_balance, k)
+    if source == "uniform" and gold is not None and gold.num_gold:
+        source, balance = "gold", (gold.class_counts + 1) / (gold.num_gold + k)
     return Assumptions(
-        class_balance=checked_balance(class_balance, k),
-        is_balance_given=class_balance is not None,
+        class_balance=balance,
+        balance_source=source,
         prior_accuracies=_priors(counts.lf_names, prior_accuracies or {}),
         dependent=_declared(counts.lf_names, dependencies),
+        gold_correct=np.zeros(m) if gold is None else gold.correct.astype(np.float64),
+        gold_votes=np.zeros(m) if gold is None else (gold.correct + gold.incorrect).astype(np.float64),
     )
+
+
+def checked_balance(class_balance: float | Sequence[float] | None, num_classes: int) -> Vector:
+    """P(y = c) for every class: (k,) float64; uniform for None.
+
+    Args:
+        class_balance: for two classes P(y = +1), or k probabilities in the order of the classes.
+        num_classes: k.
+
+    Raises:
+        ValueError: if a probability is not inside (0, 1), they do not add up to 1, or are not k.
+    """
+    if class_balance is None:
+        return np.full(num_classes, 1 / num_classes)
+    is_single = isinstance(class_balance, (int, float))
+    if is_single and num_classes != 2:
+        raise ValueError(
+            f"class_balance is {class_balance}: expected {num_classes} probabilities, one for each class."
+        )
+    given = (
+        [1 - class_balance, class_balance] if isinstance(class_balance, (int, float)) else list(class_balance)
+    )
+    balance = np.array(given, dtype=np.float64)
+    legal = balance.shape == (num_classes,) and bool(((balance > 0) & (balance < 1)).all())
+    if not legal or abs(balance.sum() - 1) > BALANCE_TOLERANCE:
+        raise ValueError(
+            f"class_balance is {class_balance}: expected {num_classes} probabilities inside (0, "
+            "1) that add up "
+            "to 1" + (", or one number, P(y = +1)." if num_classes == 2 else ".")
+        )
+    return balance
 
 
 def _priors(lf_names: Sequence[str], given: Mapping[str, float]) -> Vector:

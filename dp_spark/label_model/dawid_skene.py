@@ -42,7 +42,7 @@ def dawid_skene(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
     while num_rounds < MAX_ROUNDS:
         num_rounds += 1
         confusion = _fitted_confusion(_soft_counts(counts, times[:, None] * posterior), expected)
-        if not assumptions.is_balance_given:
+        if assumptions.balance_source == "uniform":
             balance = (times @ posterior + BALANCE_PRIOR) / (times.sum() + k * BALANCE_PRIOR)
         before, posterior = posterior, _posterior(counts, np.log(confusion), balance)
         if np.abs(posterior - before).max(initial=0) < TOLERANCE:
@@ -64,7 +64,9 @@ def dawid_skene(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
             "num_steps": num_rounds,
             "num_data_points": counts.num_data_points,
             "pooled_accuracy": pooled,
-            "class_balance": "given" if assumptions.is_balance_given else "estimated",
+            "class_balance": "estimated"
+            if assumptions.balance_source == "uniform"
+            else assumptions.balance_source,
             **below_chance(accuracies, counts),
             "warnings": _warnings(counts),
         },

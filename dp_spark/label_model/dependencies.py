@@ -13,9 +13,9 @@ import numpy as np
 
 from dp_spark.counting.agreement import Mask, agreement_matrix, components
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.accuracies import agreement_weights
 from dp_spark.label_model.completion import complete_rank_one
 from dp_spark.label_model.model import Vector
+from dp_spark.label_model.standard_errors import agreement_weights
 
 FALSE_ALARM_RATE = 0.05  # chance to name any pair where the model holds (Bonferroni over all pairs)
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)  # of pairs, those that agree most, left out of a fit

@@ -17,8 +17,8 @@ from dp_spark.label_model.accuracies import estimate_accuracies, named
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.dependencies import find_dependencies, measured, votes_per_opinion
 from dp_spark.label_model.leave_one_out import best_discount, hidden_votes
-from dp_spark.label_model.model import LabelModel, log_odds_weights
-from dp_spark.label_model.one_coin import below_chance, fit_diagnostics, intervals_of, warnings_of
+from dp_spark.label_model.model import LabelModel, intervals_of, log_odds_weights
+from dp_spark.label_model.one_coin import below_chance, fit_diagnostics, warnings_of
 from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies, within_records
 from dp_spark.label_model.shrinkage import overdispersion, shrink
 
@@ -32,13 +32,13 @@ def empirical_bayes(
 
     Args:
         counts: of the label matrix.
-        assumptions: class balance, prior accuracies (what estimates are drawn to) and dependencies.
+        assumptions: class balance, prior accuracies (what estimates are drawn to), dependencies, gold labels.
         dependent: (m, m) bool, symmetric: pairs of LFs that repeat each other; default: those declared and
             those that `find_dependencies` finds.
     """
     if dependent is None:
         dependent = dependent_pairs(counts, assumptions)
-    k, estimates = counts.num_classes, estimate_accuracies(counts, dependent)
+    k, estimates = counts.num_classes, estimate_accuracies(counts, dependent, assumptions)
     pooled, dispersion = pooled_accuracy(counts, estimates.pairs), overdispersion(counts, estimates)
     undetermined = sorted(estimates.findings.undetermined)
     errors = estimates.errors * np.sqrt(dispersion or 1.0)
@@ -46,6 +46,8 @@ def empirical_bayes(
     shrunk = shrink(estimates.q, errors, (k * assumptions.or_prior(pooled) - 1) / (k - 1))
     accuracies = within_records(((k - 1) * shrunk.q + 1) / k, counts)
     accuracies[undetermined] = assumptions.or_prior(specific_accuracies(counts, pooled))[undetermined]
+    errors = np.where(np.isinf(errors), np.inf, shrunk.errors * (k - 1) / k)
+    accuracies, errors = assumptions.with_gold(accuracies, errors)
     dependencies = measured(counts, dependent | estimates.copies, shrunk.q)
     model = LabelModel(
         model="empirical_bayes",
@@ -55,11 +57,12 @@ def empirical_bayes(
         accuracies=accuracies,
         weights=log_odds_weights(accuracies, k) / votes_per_opinion(counts, dependencies),
         class_balance=assumptions.class_balance,
-        intervals=intervals_of(accuracies, np.where(np.isinf(errors), np.inf, shrunk.errors * (k - 1) / k)),
+        intervals=intervals_of(accuracies, errors),
     )
     discount = best_discount(hidden_votes(counts, dependencies.pairs), model)
     diagnostics = {
         **fit_diagnostics(counts, estimates),
+        "class_balance": assumptions.balance_source,
         "pooled_accuracy": pooled,
         "spread": shrunk.spread * (k - 1) / k,
         "overdispersion": dispersion,

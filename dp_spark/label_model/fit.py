@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 
+from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.assumptions import Assumptions, stated
 from dp_spark.label_model.auto import auto
@@ -31,6 +32,7 @@ def fit_label_model(
     class_balance: float | Sequence[float] | None = None,
     prior_accuracies: Mapping[str, float] | None = None,
     dependencies: Sequence[Sequence[str]] = (),
+    gold: GoldCounts | None = None,
 ) -> LabelModel:
     """The label model that explains the agreements and disagreements of the labeling functions.
 
@@ -49,6 +51,9 @@ def fit_label_model(
         dependencies: groups of LFs, by name, that look at the same thing: their agreements say nothing about
             accuracies, and they share the weight of their votes. "auto" and "empirical_bayes" find
             others by themselves.
+        gold: of `count_gold`, a few gold labels. They give the class balance, if it is not given, and decide
+            which of two mirror images of the accuracies is right; "auto", "empirical_bayes" and "specific_vote"
+            take each gold label as one more observation of an LF's accuracy.
 
     Raises:
         ValueError: if there is no such model, an assumption is none, or nothing was counted.
@@ -58,7 +63,7 @@ def fit_label_model(
         raise ValueError(f"there is no label model {model!r}: expected one of {sorted(MODELS)}.")
     if counts.num_data_points == 0:
         raise ValueError("the vote counts hold no data points: count a label matrix with at least one row.")
-    fitted = MODELS[model](counts, stated(counts, class_balance, prior_accuracies, dependencies))
+    fitted = MODELS[model](counts, stated(counts, class_balance, prior_accuracies, dependencies, gold))
     logger.info(
         "fitted label model %s: m=%d status=%s steps=%s",
         fitted.model,

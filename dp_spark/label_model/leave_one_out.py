@@ -66,20 +66,22 @@ def log_likelihoods(hidden: HiddenVotes, model: LabelModel, discounts: Vector) -
         model: with one accuracy per LF.
         discounts: factors of the model's weights.
     """
-    k, weights, own = model.num_classes, model.weights, hidden.own
-    scores = np.stack([(hidden.votes == c) @ weights for c in model.classes], axis=1)[hidden.pattern]
-    scores[np.arange(len(own)), own] -= weights[hidden.lf]
+    k, weights, own, rows = model.num_classes, model.weights, hidden.own, np.arange(len(hidden.own))
+    # Classes first: sums over few classes of many votes are then several times faster.
+    scores = np.stack([((hidden.votes == c) @ weights)[hidden.pattern] for c in model.classes])
+    scores[own, rows] -= weights[hidden.lf]
     for lf in np.flatnonzero(hidden.dependent.any(axis=1)):
-        rows, others = hidden.lf == lf, np.flatnonzero(hidden.dependent[lf])
-        repeats = hidden.votes[np.ix_(hidden.pattern[rows], others)]
-        scores[rows] -= np.stack([(repeats == c) @ weights[others] for c in model.classes], axis=1)
-    accuracies, prior = model.accuracies[hidden.lf], np.log(model.class_balance)
+        of_lf, others = np.flatnonzero(hidden.lf == lf), np.flatnonzero(hidden.dependent[lf])
+        repeats = hidden.votes[np.ix_(hidden.pattern[of_lf], others)]
+        scores[:, of_lf] -= np.stack([(repeats == c) @ weights[others] for c in model.classes])
+    against = scores - scores[own, rows]
+    prior = np.log(model.class_balance)[:, None] - np.log(model.class_balance)[own]
+    accuracies = model.accuracies[hidden.lf]
     found = np.empty((len(discounts), len(own)))
     for row, discount in enumerate(discounts):
-        exponents = discount * scores + prior
-        exponents -= exponents.max(axis=1, keepdims=True)
-        odds = np.exp(exponents)
-        right = odds[np.arange(len(own)), own] / odds.sum(axis=1)
+        # P(y = own | the others); a term too large for float64 makes it 0, as it should.
+        with np.errstate(over="ignore"):
+            right = 1 / np.exp(discount * against + prior).sum(axis=0)
         found[row] = np.log(right * accuracies + (1 - right) * (1 - accuracies) / (k - 1))
     return found
 

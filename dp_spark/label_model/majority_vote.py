@@ -4,12 +4,14 @@ Unlike counting votes they give calibrated confidences: a fixed accuracy of 0.7 
 any fitted model that was published for ten real label matrices.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from dp_spark.counting.agreement import informative_pairs
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.assumptions import Assumptions
-from dp_spark.label_model.model import LabelModel, Vector, log_odds_weights
+from dp_spark.label_model.model import LabelModel, Vector, intervals_of, log_odds_weights
 from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies
 
 
@@ -18,7 +20,7 @@ def majority_vote(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
 
     Args:
         counts: of the label matrix. LFs whose agreements say nothing have the accuracy 0.7.
-        assumptions: the class balance; of `specific_vote` also prior accuracies.
+        assumptions: the class balance; of `specific_vote` also prior accuracies and gold labels.
     """
     pooled = pooled_accuracy(counts, informative_pairs(counts))
     return _not_fitted("majority_vote", counts, assumptions, np.full(counts.num_lfs, pooled))
@@ -32,11 +34,15 @@ def specific_vote(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
 
     Args:
         counts: of the label matrix.
-        assumptions: the class balance; of `specific_vote` also prior accuracies.
+        assumptions: the class balance; of `specific_vote` also prior accuracies and gold labels.
     """
     pooled = pooled_accuracy(counts, informative_pairs(counts))
     accuracies = assumptions.or_prior(specific_accuracies(counts, pooled))
-    return _not_fitted("specific_vote", counts, assumptions, accuracies)
+    accuracies, errors = assumptions.with_gold(accuracies, np.full(counts.num_lfs, np.inf))
+    return replace(
+        _not_fitted("specific_vote", counts, assumptions, accuracies),
+        intervals=intervals_of(accuracies, errors),
+    )
 
 
 def _not_fitted(name: str, counts: VoteCounts, assumptions: Assumptions, accuracies: Vector) -> LabelModel:
@@ -48,5 +54,5 @@ def _not_fitted(name: str, counts: VoteCounts, assumptions: Assumptions, accurac
         accuracies=accuracies,
         weights=log_odds_weights(accuracies, counts.num_classes),
         class_balance=assumptions.class_balance,
-        diagnostics={"status": "not fitted", "warnings": []},
+        diagnostics={"status": "not fitted", "class_balance": assumptions.balance_source, "warnings": []},
     )

@@ -22,7 +22,7 @@ Vector = npt.NDArray[np.float64]
 Diagnostics = Mapping[str, object]
 
 FORMAT_VERSION = 2  # 1 had no intervals and no log_likelihoods
-BALANCE_TOLERANCE = 1e-9  # how far a class balance may be from adding up to 1
+INTERVAL_ERRORS = 1.959964  # standard errors to each side of a 95% interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -223,35 +223,15 @@ def log_odds_weights(accuracies: Vector, num_classes: int) -> Vector:
     return np.asarray(np.log(accuracies) - np.log1p(-accuracies) + np.log(num_classes - 1))
 
 
-def checked_balance(class_balance: float | Sequence[float] | None, num_classes: int) -> Vector:
-    """P(y = c) for every class: (k,) float64; uniform for None.
+def intervals_of(accuracies: Vector, errors: Vector) -> Vector:
+    """95% intervals of accuracies: (m, 2), within 0 and 1; 0 to 1 where the error is infinite.
 
     Args:
-        class_balance: for two classes P(y = +1), or k probabilities in the order of the classes.
-        num_classes: k.
-
-    Raises:
-        ValueError: if a probability is not inside (0, 1), they do not add up to 1, or are not k.
+        accuracies: (m,).
+        errors: (m,) standard errors of the accuracies.
     """
-    if class_balance is None:
-        return np.full(num_classes, 1 / num_classes)
-    is_single = isinstance(class_balance, (int, float))
-    if is_single and num_classes != 2:
-        raise ValueError(
-            f"class_balance is {class_balance}: expected {num_classes} probabilities, one for each class."
-        )
-    given = (
-        [1 - class_balance, class_balance] if isinstance(class_balance, (int, float)) else list(class_balance)
-    )
-    balance = np.array(given, dtype=np.float64)
-    legal = balance.shape == (num_classes,) and bool(((balance > 0) & (balance < 1)).all())
-    if not legal or abs(balance.sum() - 1) > BALANCE_TOLERANCE:
-        raise ValueError(
-            f"class_balance is {class_balance}: expected {num_classes} probabilities inside (0, "
-            "1) that add up "
-            "to 1" + (", or one number, P(y = +1)." if num_classes == 2 else ".")
-        )
-    return balance
+    reach = INTERVAL_ERRORS * errors
+    return np.clip(np.stack([accuracies - reach, accuracies + reach], axis=1), 0.0, 1.0)
 
 
 def _digest(content: Mapping[str, object]) -> str:

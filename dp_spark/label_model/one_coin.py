@@ -16,15 +16,14 @@ from dp_spark.label_model.accuracies import (
     estimate_accuracies,
     identified_parts,
     named,
-    standard_errors,
 )
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.completion import gradient_descent
 from dp_spark.label_model.dependencies import measured, votes_per_opinion
-from dp_spark.label_model.model import LabelModel, Vector, log_odds_weights
+from dp_spark.label_model.model import LabelModel, Vector, intervals_of, log_odds_weights
 from dp_spark.label_model.priors import DEFAULT_ACCURACY, within_records
+from dp_spark.label_model.standard_errors import standard_errors
 
-INTERVAL_ERRORS = 1.959964  # standard errors to each side of a 95% interval
 MAX_STANDARD_ERROR = 0.25  # of q; wider than what is known of an LF before seeing any vote
 
 
@@ -36,7 +35,7 @@ def one_coin(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
         assumptions: the class balance, which moves the labels but not the accuracies; declared
             dependencies, which are left out of the fit and share the weight of their votes.
     """
-    estimates = estimate_accuracies(counts, assumptions.dependent)
+    estimates = estimate_accuracies(counts, assumptions.dependent, assumptions)
     vague = [int(i) for i in np.flatnonzero(estimates.errors > MAX_STANDARD_ERROR)]
     estimates.findings.note(
         [i for i in vague if i not in estimates.findings.undetermined],
@@ -69,17 +68,6 @@ def one_coin_gradient_descent(counts: VoteCounts, assumptions: Assumptions, *, s
     errors = standard_errors(counts, observed, completion.q)
     estimates = Estimates(completion.q, errors, observed, np.zeros_like(observed), completion, findings)
     return _label_model("gradient_descent", counts, assumptions, estimates)
-
-
-def intervals_of(accuracies: Vector, errors: Vector) -> Vector:
-    """95% intervals of accuracies: (m, 2), within 0 and 1; 0 to 1 where the error is infinite.
-
-    Args:
-        accuracies: (m,).
-        errors: (m,) standard errors of the accuracies.
-    """
-    reach = INTERVAL_ERRORS * errors
-    return np.clip(np.stack([accuracies - reach, accuracies + reach], axis=1), 0.0, 1.0)
 
 
 def fit_diagnostics(counts: VoteCounts, estimates: Estimates) -> dict[str, object]:
@@ -145,6 +133,7 @@ def _label_model(
         intervals=intervals_of(accuracies, errors),
         diagnostics={
             **fit_diagnostics(counts, estimates),
+            "class_balance": assumptions.balance_source,
             "clipped_lfs": [counts.lf_names[i] for i in clipped],
             **below_chance(accuracies, counts),
             "warnings": warnings_of(counts, findings, meanwhile),

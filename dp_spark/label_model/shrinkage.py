@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.accuracies import Estimates, agreement_weights
+from dp_spark.label_model.accuracies import Estimates
 from dp_spark.label_model.model import Vector
+from dp_spark.label_model.standard_errors import agreement_weights
 
 MAX_ROUNDS = 1000
 TOLERANCE = 1e-10  # on the variance between LFs

@@ -5,7 +5,8 @@ import pytest
 from reference import labels
 
 from dp_spark import LabelModel
-from dp_spark.label_model.model import checked_balance, log_odds_weights, sigmoid
+from dp_spark.label_model.assumptions import checked_balance
+from dp_spark.label_model.model import log_odds_weights, sigmoid
 
 
 def binary_model(accuracies=(0.9, 0.6), balance=(0.5, 0.5)):
