@@ -83,19 +83,19 @@ def estimate_accuracies(
     informative, candidates = informative_pairs(counts), _duplicate_candidates(counts)
     if dependent is not None:
         informative, candidates = informative & ~dependent, candidates & ~dependent
-    q, completion = _fit(counts, informative & ~candidates, findings, assumptions)
+    q, errors, completion = _fit(counts, informative & ~candidates, findings, assumptions)
     copies = _duplicates(counts, candidates, q)
     pairs = informative & ~copies
     if (candidates & ~copies).any():  # equal by chance, as two good LFs can be: they are evidence after all
         findings = Findings()
-        q, completion = _fit(counts, pairs, findings, assumptions)
+        q, errors, completion = _fit(counts, pairs, findings, assumptions)
     for component in components(copies):
         if len(component) > 1:
             findings.warnings.append(
                 f"{named(counts, component)} cast the same votes on the same data points: they count as one "
                 "labeling function together. Remove all but one."
             )
-    return Estimates(q, standard_errors(counts, pairs, q), pairs, copies, completion, findings)
+    return Estimates(q, errors, pairs, copies, completion, findings)
 
 
 def identified_parts(counts: VoteCounts, pairs: Mask, findings: Findings) -> list[list[int]]:
@@ -129,12 +129,12 @@ def named(counts: VoteCounts, members: Sequence[int]) -> str:
 
 def _fit(
     counts: VoteCounts, pairs: Mask, findings: Findings, assumptions: Assumptions | None
-) -> tuple[Vector, Completion | None]:
-    """The q of the LFs in identified components, 0 elsewhere, and how the solver ended."""
+) -> tuple[Vector, Vector, Completion | None]:
+    """The q of the LFs in identified components, 0 elsewhere; its standard errors; how the solver ended."""
     identified = identified_parts(counts, pairs, findings)
     q = np.zeros(counts.num_lfs)
     if not identified:
-        return q, None
+        return q, np.full(counts.num_lfs, np.inf), None
     members = np.array(sorted(sum(identified, [])))
     block = np.ix_(members, members)
     Z, _ = agreement_matrix(counts)
@@ -150,7 +150,7 @@ def _fit(
         by_gold = assumptions is not None and _choose_sign_by_gold(component, q, assumptions, k)
         if not by_gold:
             _choose_sign(counts, component, q, errors, findings)
-    return q, completion
+    return q, errors, completion
 
 
 def _choose_sign_by_gold(component: list[int], q: Vector, assumptions: Assumptions, k: int) -> bool:
