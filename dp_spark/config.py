@@ -83,6 +83,7 @@ class LabelModelConfig(_Strict):
 
     model: Literal[
         "auto",
+        "class_conditional",
         "dawid_skene",
         "empirical_bayes",
         "one_coin",

@@ -7,6 +7,7 @@ from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.assumptions import Assumptions, stated
 from dp_spark.label_model.auto import auto
+from dp_spark.label_model.class_conditional import class_conditional
 from dp_spark.label_model.dawid_skene import dawid_skene
 from dp_spark.label_model.empirical_bayes import empirical_bayes
 from dp_spark.label_model.majority_vote import majority_vote, specific_vote
@@ -17,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 MODELS: dict[str, Callable[[VoteCounts, Assumptions], LabelModel]] = {
     "auto": auto,
+    "class_conditional": class_conditional,
     "dawid_skene": dawid_skene,
     "empirical_bayes": empirical_bayes,
     "one_coin": one_coin,
@@ -43,9 +45,10 @@ def fit_label_model(
             "one_coin": the tutorial's, LFs that the votes do not determine fall back to majority vote;
             "gradient_descent": the tutorial's fit of it; "majority_vote": all LFs the same;
             "dawid_skene": P(vote | class) for every LF and class, for crowds and LFs that vote for every class;
+            "class_conditional": the same for two classes whatever LFs vote for, from covariances;
             "specific_vote": a one-sided LF counts less the more it covers.
         class_balance: P(y = +1) for two classes, or k probabilities; None: the same for every class, but
-            "dawid_skene" estimates it.
+            "dawid_skene" and "class_conditional" estimate it.
         prior_accuracies: what you expect of some LFs, by name, inside (0, 1). It stands where the votes say
             nothing, and estimates are drawn to it; "one_coin" and "majority_vote" don't use it.
         dependencies: groups of LFs, by name, that look at the same thing: their agreements say nothing about

@@ -31,6 +31,14 @@ def test_spark_and_numpy_give_the_same_probabilities(matrix, model):
     assert [row["num_votes"] for row in rows] == (votes != 0).sum(axis=1).tolist()
 
 
+@pytest.mark.parametrize("name", ["auto", "dawid_skene", "class_conditional"])
+def test_every_kind_of_model_labels_in_spark_as_in_numpy(matrix, name):
+    fitted = fit_label_model(count_votes(matrix), name)
+    rows = label(matrix, fitted).orderBy("id").collect()
+    expected = fitted.predict_proba(TASK.votes(np.arange(TASK.num_data_points)))[:, 1]
+    assert np.abs(np.array([row["prob_label"] for row in rows]) - expected).max() < 1e-12
+
+
 def test_rows_without_votes_keep_the_prior(matrix, model):
     uncovered = label(matrix, model).where("num_votes = 0")
     assert uncovered.count() > 100
