@@ -14,7 +14,7 @@ from dp_spark.labeling.votes import Votes
 def halves(counts: VoteCounts) -> tuple[VoteCounts, VoteCounts]:
     """The data points of every pattern in two halves; odd ones go to the first and the second in turn.
 
-    Above the cap of patterns, halves of the sample.
+    Above the cap of patterns these are halves of the sample, complete in themselves.
     """
     times = counts.patterns.counts
     odd = times % 2
@@ -33,7 +33,7 @@ def _of_patterns(counts: VoteCounts, times: npt.NDArray[np.int64]) -> VoteCounts
         joint=_joint(votes, times, counts.num_classes),
         num_overlaps=times @ overlapping,
         num_conflicts=times @ conflicting,
-        patterns=PatternCounts(votes, times, counts.patterns.log2_rate),
+        patterns=PatternCounts(votes, times, 0),
     )
 
 

@@ -120,6 +120,11 @@ def identified_parts(counts: VoteCounts, pairs: Mask, findings: Findings) -> lis
     return identified
 
 
+def not_converged(num_steps: int) -> str:
+    """The warning of a solver that was stopped."""
+    return f"the fit took all of its {num_steps} steps without converging: the accuracies are those of the last step."
+
+
 def named(counts: VoteCounts, members: Sequence[int]) -> str:
     """The names of some LFs, the first few of many."""
     names = [repr(counts.lf_names[i]) for i in members]
@@ -140,10 +145,7 @@ def _fit(
     Z, _ = agreement_matrix(counts)
     completion = complete_rank_one(Z[block], np.where(pairs, counts.overlaps, 0)[block].astype(np.float64))
     if completion.status != "converged":
-        findings.warnings.append(
-            f"the completion took all of its {completion.num_steps} steps without converging: the accuracies "
-            "are those of the last step."
-        )
+        findings.warnings.append(not_converged(completion.num_steps))
     q[members] = completion.q
     errors, k = standard_errors(counts, pairs, q), counts.num_classes
     for component in identified:

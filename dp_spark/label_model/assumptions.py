@@ -1,7 +1,8 @@
 """What the user knows beyond the votes: class balance, expected accuracies, dependent LFs, some gold labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal
 
 import numpy as np
@@ -13,7 +14,7 @@ from dp_spark.label_model.model import Vector
 
 BalanceSource = Literal["given", "gold", "uniform"]
 UNKNOWN_OBSERVATIONS = 10.0  # what an accuracy that the votes say nothing about is worth beside gold labels
-BALANCE_TOLERANCE = 1e-9  # how far a class balance may be from adding up to 1
+BALANCE_TOLERANCE = 1e-6  # how far a class balance may be from adding up to 1 before it is scaled to it
 LEAST_OBSERVATIONS = 2.0  # of any estimate, so that one gold label does not decide alone
 
 
@@ -36,6 +37,11 @@ class Assumptions:
     dependent: Mask
     gold_correct: Vector
     gold_votes: Vector
+
+    @property
+    def has_accuracies(self) -> bool:
+        """Whether anything is known of an LF's accuracy besides its votes."""
+        return bool((~np.isnan(self.prior_accuracies)).any() or self.gold_votes.any())
 
     def or_prior(self, accuracies: Vector | float) -> Vector:
         """The accuracies that the user expects, and these where none is given: (m,)."""
@@ -84,6 +90,11 @@ def stated(
             are of other LFs or classes.
     """
     k, m = counts.num_classes, counts.num_lfs
+    if gold is not None and not isinstance(gold, GoldCounts):
+        raise ValueError(
+            f"gold is a {type(gold).__name__}: expected GoldCounts, of count_gold(label_matrix, gold) or "
+            "GoldCounts.from_votes(votes, gold)."
+        )
     if gold is not None and (gold.lf_names, gold.num_classes) != (counts.lf_names, k):
         raise ValueError(
             f"the gold counts are of {list(gold.lf_names)[:10]} for {gold.num_classes} classes and the vote counts "
@@ -115,30 +126,27 @@ def checked_balance(class_balance: float | Sequence[float] | None, num_classes: 
     """
     if class_balance is None:
         return np.full(num_classes, 1 / num_classes)
-    is_single = isinstance(class_balance, (int, float))
+    expected = f"expected {num_classes} probabilities inside (0, 1) that add up to 1"
+    is_single = isinstance(class_balance, Real)
     if is_single and num_classes != 2:
-        raise ValueError(
-            f"class_balance is {class_balance}: expected {num_classes} probabilities, one for each class."
-        )
-    given = (
-        [1 - class_balance, class_balance] if isinstance(class_balance, (int, float)) else list(class_balance)
-    )
-    balance = np.array(given, dtype=np.float64)
+        raise ValueError(f"class_balance is {class_balance}: {expected}, one for each class.")
+    try:
+        given = np.array(class_balance, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"class_balance is {class_balance!r}: {expected}.") from None
+    balance = np.array([1 - given, given]) if is_single else given
     legal = balance.shape == (num_classes,) and bool(((balance > 0) & (balance < 1)).all())
     if not legal or abs(balance.sum() - 1) > BALANCE_TOLERANCE:
-        raise ValueError(
-            f"class_balance is {class_balance}: expected {num_classes} probabilities inside (0, "
-            "1) that add up "
-            "to 1" + (", or one number, P(y = +1)." if num_classes == 2 else ".")
-        )
-    return balance
+        one = ", or one number, P(y = +1)" if num_classes == 2 else ""
+        raise ValueError(f"class_balance is {class_balance}: {expected}{one}.")
+    return np.asarray(balance / balance.sum())
 
 
 def _priors(lf_names: Sequence[str], given: Mapping[str, float]) -> Vector:
     wrong = {
         name: p
         for name, p in given.items()
-        if name not in lf_names or not isinstance(p, (int, float)) or not 0 < p < 1
+        if name not in lf_names or not isinstance(p, Real) or not 0 < p < 1
     }
     if wrong:
         raise ValueError(
@@ -151,8 +159,11 @@ def _priors(lf_names: Sequence[str], given: Mapping[str, float]) -> Vector:
 def _declared(lf_names: Sequence[str], groups: Sequence[Sequence[str]]) -> Mask:
     found = np.zeros((len(lf_names), len(lf_names)), dtype=np.bool_)
     positions = {name: i for i, name in enumerate(lf_names)}
+    if isinstance(groups, str):
+        groups = [groups]
     for group in groups:
-        if isinstance(group, str) or len(set(group)) < 2 or not set(group) <= set(positions):
+        is_group = isinstance(group, Iterable) and not isinstance(group, str)
+        if not is_group or len(set(group)) < 2 or not set(group) <= set(positions):
             raise ValueError(
                 f"dependencies has the group {group!r}: expected two or more different names out of "
                 f"{list(lf_names)[:10]}, as in [['a', 'b'], ['c', 'd', 'e']]."

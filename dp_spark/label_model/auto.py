@@ -6,13 +6,15 @@ many pairs of LFs as accuracies) is not taken: on three LFs of a real set it was
 """
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
 from dp_spark.counting.agreement import Mask, is_one_sided
 from dp_spark.counting.halves import halves
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.assumptions import Assumptions
+from dp_spark.label_model.assumptions import Assumptions, stated
+from dp_spark.label_model.dependencies import measured, votes_per_opinion
 from dp_spark.label_model.empirical_bayes import dependent_pairs, empirical_bayes
 from dp_spark.label_model.leave_one_out import hidden_votes, log_likelihoods
 from dp_spark.label_model.majority_vote import majority_vote, specific_vote
@@ -26,21 +28,22 @@ def auto(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
 
     Args:
         counts: of the label matrix.
-        assumptions: class balance, prior accuracies and dependencies.
+        assumptions: class balance, prior accuracies, dependencies, gold labels.
     """
     dependent = dependent_pairs(counts, assumptions)
     fitted = empirical_bayes(counts, assumptions, dependent)
-    simple = (specific_vote if is_one_sided(counts).any() else majority_vote)(counts, assumptions)
     if fitted.diagnostics["status"] == "not identified":
-        return _chosen(simple, fitted, "no accuracy is determined by the votes", None)
+        return _vote_count(counts, assumptions, fitted, "no accuracy is determined by the votes", None)
     if fitted.diagnostics["overdispersion"] is None:
-        return _chosen(simple, fitted, "too few pairs of labeling functions overlap to check a fit", None)
+        why = "too few pairs of labeling functions overlap to check a fit"
+        return _vote_count(counts, assumptions, fitted, why, None)
     gain, error = held_out_gain(counts, assumptions, dependent)
     score = gain / error if error > 0 else 0.0
     if score <= MIN_GAIN_SCORE:
         why = "fitted accuracies do not predict held-out votes clearly better than a majority vote"
-        return _chosen(simple, fitted, why, score)
-    return _chosen(fitted, fitted, "fitted accuracies predict held-out votes better", score)
+        return _vote_count(counts, assumptions, fitted, why, score)
+    choice = _choice(fitted, "fitted accuracies predict held-out votes better", score)
+    return replace(fitted, diagnostics={**fitted.diagnostics, **choice})
 
 
 def held_out_gain(counts: VoteCounts, assumptions: Assumptions, dependent: Mask) -> tuple[float, float]:
@@ -68,10 +71,28 @@ def held_out_gain(counts: VoteCounts, assumptions: Assumptions, dependent: Mask)
     return gain, float(np.sqrt(variance))
 
 
-def _chosen(model: LabelModel, fitted: LabelModel, why: str, score: float | None) -> LabelModel:
-    choice = {"model": model.model, "why": why, "held_out_gain_standard_errors": score}
-    # Why accuracies are not determined is worth knowing whichever model labels.
-    warnings = {"warnings": list(fitted.warnings)}
-    return replace(
-        model, diagnostics={**fitted.diagnostics, **model.diagnostics, **warnings, "choice": choice}
-    )
+def _vote_count(
+    counts: VoteCounts, assumptions: Assumptions, fitted: LabelModel, why: str, score: float | None
+) -> LabelModel:
+    """A majority vote, or what one-sided LFs, expected accuracies or gold labels make of it; copies count once."""
+    is_majority = not (is_one_sided(counts).any() or assumptions.has_accuracies)
+    model = (majority_vote if is_majority else specific_vote)(counts, assumptions)
+    k, clusters = counts.num_classes, cast("list[list[str]]", fitted.diagnostics["dependent_lfs"])
+    dependent = stated(counts, dependencies=clusters).dependent
+    dependencies = measured(counts, dependent, (k * model.accuracies - 1) / (k - 1))
+    rejected = {name: value for name, value in fitted.diagnostics.items() if name != "warnings"}
+    diagnostics = {
+        **model.diagnostics,
+        **_choice(model, why, score),
+        "dependent_lfs": clusters,
+        "rejected_fit": rejected,
+        "warnings": list(
+            fitted.warnings
+        ),  # why accuracies are not known is worth knowing whichever model labels
+    }
+    weights = model.weights / votes_per_opinion(counts, dependencies)
+    return replace(model, weights=weights, diagnostics=diagnostics)
+
+
+def _choice(model: LabelModel, why: str, score: float | None) -> dict[str, object]:
+    return {"choice": {"model": model.model, "why": why, "held_out_gain_standard_errors": score}}

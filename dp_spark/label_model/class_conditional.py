@@ -10,6 +10,7 @@ indicators of three LFs, with γ = (1 - 2π) / √(π (1 - π)). Abstaining itse
 import numpy as np
 
 from dp_spark.counting.vote_counts import VoteCounts
+from dp_spark.label_model.accuracies import MIN_SIGN_SCORE, not_converged
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.completion import Completion, complete_rank_one
 from dp_spark.label_model.model import LabelModel, Vector
@@ -48,25 +49,28 @@ def class_conditional(counts: VoteCounts, assumptions: Assumptions) -> LabelMode
     means = counts.votes_per_class.reshape(-1) / n  # of x_ia, LF by LF: (2m,)
     deviations = np.sqrt(means * (1 - means))
     v, completion = _completed(counts, means, deviations)
+    if assumptions.gold_votes.any() and _is_mirrored(v, deviations, assumptions):
+        v = -v
     balance, source, skewness, error = _balance(counts, assumptions, v, means, deviations)
     spread = float(np.sqrt(balance[0] * balance[1]))
     differences = v * deviations / spread
     given_positive, given_negative = means + balance[0] * differences, means - balance[1] * differences
     rates = np.stack([given_negative, given_positive], axis=1)
-    # Not closer to impossible and certain than the data points of a class can show.
-    least = 1 / (n * balance + 2)
+    # Not closer to impossible and certain than the data points of the rarer class can show.
+    least = 1 / (n * float(balance.min()) + 2)
     clipped = np.clip(rates, least, 1 - least)
     by_vote = clipped.reshape(counts.num_lfs, 2, 2)  # [lf, vote, class]
     right = np.einsum("icc,c->i", by_vote, balance)
     accuracies = right / (by_vote @ balance).sum(axis=1)
     logs = np.log(by_vote)
+    ratios = np.stack([logs[:, 0, 0] - logs[:, 0, 1], logs[:, 1, 1] - logs[:, 1, 0]], axis=1)  # by vote
     return LabelModel(
         model="class_conditional",
         lf_names=counts.lf_names,
         lf_hashes=counts.lf_hashes,
         num_classes=2,
         accuracies=accuracies,
-        weights=(logs[:, 1, 1] - logs[:, 1, 0] + logs[:, 0, 0] - logs[:, 0, 1]) / 2,
+        weights=(ratios * counts.votes_per_class).sum(axis=1) / np.maximum(counts.num_votes, 1),
         class_balance=balance,
         log_likelihoods=logs,
         diagnostics={
@@ -78,9 +82,15 @@ def class_conditional(counts: VoteCounts, assumptions: Assumptions) -> LabelMode
             "skewness_error": error,
             "num_clipped": int((rates != clipped).sum()),
             **below_chance(accuracies, counts),
-            "warnings": [NOTHING_VARIES] if completion is None else [],
+            "warnings": _warnings(completion),
         },
     )
+
+
+def _warnings(completion: Completion | None) -> list[str]:
+    if completion is None:
+        return [NOTHING_VARIES]
+    return [] if completion.status == "converged" else [not_converged(completion.num_steps)]
 
 
 def _completed(counts: VoteCounts, means: Vector, deviations: Vector) -> tuple[Vector, Completion | None]:
@@ -100,6 +110,14 @@ def _completed(counts: VoteCounts, means: Vector, deviations: Vector) -> tuple[V
     return (v if signs @ (v * deviations) >= 0 else -v), completion
 
 
+def _is_mirrored(v: Vector, deviations: Vector, assumptions: Assumptions) -> bool:
+    """Whether gold labels say that LFs which vote for a class speak against it."""
+    speaks_for = (v * deviations).reshape(-1, 2) @ [-1.0, 1.0]
+    surplus = 2 * assumptions.gold_correct - assumptions.gold_votes
+    error = float(np.sqrt(assumptions.gold_votes.sum()))  # of LFs that only guess
+    return float(surplus @ np.sign(speaks_for)) < -MIN_SIGN_SCORE * error
+
+
 def _balance(
     counts: VoteCounts, assumptions: Assumptions, v: Vector, means: Vector, deviations: Vector
 ) -> tuple[Vector, str, float | None, float | None]:
@@ -107,8 +125,10 @@ def _balance(
     if assumptions.balance_source != "uniform":
         return assumptions.class_balance, assumptions.balance_source, None, None
     skewness, error = _skewness(counts, v, means, deviations)
-    if not error < MAX_SKEWNESS_ERROR:
-        return assumptions.class_balance, "uniform", skewness, None if np.isnan(error) else error
+    if np.isnan(skewness):
+        return assumptions.class_balance, "uniform", None, None
+    if error > MAX_SKEWNESS_ERROR:
+        return assumptions.class_balance, "uniform", skewness, error
     positive = (1 - skewness / np.sqrt(4 + skewness**2)) / 2
     least = 1 / (counts.num_data_points + 2)
     positive = float(np.clip(positive, least, 1 - least))

@@ -11,7 +11,7 @@ import numpy as np
 
 from dp_spark.counting.agreement import informative_pairs, is_one_sided
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.accuracies import named
+from dp_spark.label_model.accuracies import named, not_converged
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.model import LabelModel, Vector
 from dp_spark.label_model.one_coin import below_chance
@@ -68,7 +68,7 @@ def dawid_skene(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
             if assumptions.balance_source == "uniform"
             else assumptions.balance_source,
             **below_chance(accuracies, counts),
-            "warnings": _warnings(counts),
+            "warnings": _warnings(counts, status),
         },
     )
 
@@ -115,11 +115,13 @@ def _mean_weights(log_confusion: Vector) -> Vector:
     return np.asarray((own - others).mean(axis=1))
 
 
-def _warnings(counts: VoteCounts) -> list[str]:
+def _warnings(counts: VoteCounts, status: str) -> list[str]:
+    stopped = [] if status == "converged" else [not_converged(MAX_ROUNDS)]
     one_sided = np.flatnonzero(is_one_sided(counts))
     if not len(one_sided):
-        return []
+        return stopped
     return [
+        *stopped,
         f"{named(counts, one_sided.tolist())} only ever vote for one class: model='dawid_skene', for which abstaining "
-        "says nothing, cannot tell how accurate they are. Use model='auto', or leave them out."
+        "says nothing, cannot tell how accurate they are. Use model='auto', or leave them out.",
     ]

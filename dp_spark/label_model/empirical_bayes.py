@@ -22,7 +22,7 @@ from dp_spark.label_model.one_coin import below_chance, fit_diagnostics, warning
 from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies, within_records
 from dp_spark.label_model.shrinkage import overdispersion, shrink
 
-MEANWHILE = "Until then they count by how specific they are, as in model='specific_vote'."
+MEANWHILE = "Until then they count as LFs on the whole do, one-sided ones by how specific they are."
 
 
 def empirical_bayes(

@@ -14,12 +14,14 @@ class Explanation:
     Attributes:
         lf_names: m names.
         classes: k votes that stand for the classes, in the order of the columns.
+        votes: (m,) int8: what the LFs vote.
         prior: (k,) float64: log P(y = c).
         terms: (m, k) float64: what the LF's vote adds; 0 where it abstains.
     """
 
     lf_names: tuple[str, ...]
     classes: tuple[int, ...]
+    votes: npt.NDArray[np.int8]
     prior: npt.NDArray[np.float64]
     terms: npt.NDArray[np.float64]
 
@@ -35,16 +37,12 @@ class Explanation:
         odds = np.exp(self.scores - self.scores.max())
         return np.asarray(odds / odds.sum())
 
-    def log_odds(self, of: int, against: int) -> dict[str, float]:
+    def log_odds(self, of: int, against: int) -> "LogOdds":
         """The log-odds between two classes, part by part.
 
         Args:
             of: a class.
             against: another.
-
-        Returns:
-            "class balance", then every LF that does not abstain, then "total", the correctly rounded sum
-            of the others (`math.fsum`).
 
         Raises:
             ValueError: if a class is not one of `classes`.
@@ -53,15 +51,35 @@ class Explanation:
         if unknown:
             raise ValueError(f"{sorted(unknown)} are no classes here: expected two of {list(self.classes)}.")
         first, second = self.classes.index(of), self.classes.index(against)
-        parts = {"class balance": float(self.prior[first] - self.prior[second])}
-        for i in np.flatnonzero(self.terms.any(axis=1)):
-            parts[self.lf_names[i]] = float(self.terms[i, first] - self.terms[i, second])
-        return {**parts, "total": math.fsum(parts.values())}
+        by_lf = {
+            self.lf_names[i]: float(self.terms[i, first] - self.terms[i, second])
+            for i in np.flatnonzero(self.votes)
+        }
+        return LogOdds(float(self.prior[first] - self.prior[second]), by_lf)
 
     def __str__(self) -> str:
         """The two likeliest classes and what speaks for the first of them."""
         likeliest, second = (self.classes[i] for i in np.argsort(-self.scores, kind="stable")[:2])
         probability = self.probabilities[self.classes.index(likeliest)]
-        parts = self.log_odds(likeliest, second)
+        odds = self.log_odds(likeliest, second)
         lines = [f"{likeliest:+d} with probability {probability:.4f}; log-odds against {second:+d}:"]
-        return "\n".join([*lines, *(f"{value:+9.4f}  {name}" for name, value in parts.items())])
+        parts = [("class balance", odds.class_balance), *odds.by_lf.items(), ("total", odds.total)]
+        return "\n".join([*lines, *(f"{value:+9.4f}  {name}" for name, value in parts)])
+
+
+@dataclass(frozen=True)
+class LogOdds:
+    """The log-odds between two classes as a sum.
+
+    Attributes:
+        class_balance: what holds without any vote.
+        by_lf: what each LF that votes adds.
+    """
+
+    class_balance: float
+    by_lf: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        """The correctly rounded sum of all parts (`math.fsum`)."""
+        return math.fsum([self.class_balance, *self.by_lf.values()])

@@ -27,6 +27,9 @@ MODELS: dict[str, Callable[[VoteCounts, Assumptions], LabelModel]] = {
     "specific_vote": specific_vote,
 }
 
+USE_PRIORS = ("auto", "empirical_bayes", "specific_vote", "dawid_skene")
+USE_DEPENDENCIES = ("auto", "empirical_bayes", "one_coin")
+
 
 def fit_label_model(
     counts: VoteCounts,
@@ -50,13 +53,14 @@ def fit_label_model(
         class_balance: P(y = +1) for two classes, or k probabilities; None: the same for every class, but
             "dawid_skene" and "class_conditional" estimate it.
         prior_accuracies: what you expect of some LFs, by name, inside (0, 1). It stands where the votes say
-            nothing, and estimates are drawn to it; "one_coin" and "majority_vote" don't use it.
+            nothing, and estimates are drawn to it. For "auto", "empirical_bayes", "specific_vote" and
+            "dawid_skene".
         dependencies: groups of LFs, by name, that look at the same thing: their agreements say nothing about
-            accuracies, and they share the weight of their votes. "auto" and "empirical_bayes" find
-            others by themselves.
-        gold: of `count_gold`, a few gold labels. They give the class balance, if it is not given, and decide
-            which of two mirror images of the accuracies is right; "auto", "empirical_bayes" and "specific_vote"
-            take each gold label as one more observation of an LF's accuracy.
+            accuracies, and they share the weight of their votes. For "auto" and "empirical_bayes", which find
+            others by themselves, and "one_coin".
+        gold: of `count_gold`, a few gold labels. They give the class balance, if it is not given. "auto",
+            "empirical_bayes" and "specific_vote" take each as one more observation of an LF's accuracy; these,
+            "one_coin" and "class_conditional" let them decide which of two mirror images is right.
 
     Raises:
         ValueError: if there is no such model, an assumption is none, or nothing was counted.
@@ -64,8 +68,15 @@ def fit_label_model(
     """
     if model not in MODELS:
         raise ValueError(f"there is no label model {model!r}: expected one of {sorted(MODELS)}.")
+    if not isinstance(counts, VoteCounts):
+        raise ValueError(
+            f"counts is a {type(counts).__name__}: expected VoteCounts, of count_votes(label_matrix) or "
+            "VoteCounts.from_votes(votes)."
+        )
     if counts.num_data_points == 0:
         raise ValueError("the vote counts hold no data points: count a label matrix with at least one row.")
+    _refuse_unused(model, "prior_accuracies", prior_accuracies, USE_PRIORS)
+    _refuse_unused(model, "dependencies", dependencies, USE_DEPENDENCIES)
     fitted = MODELS[model](counts, stated(counts, class_balance, prior_accuracies, dependencies, gold))
     logger.info(
         "fitted label model %s: m=%d status=%s steps=%s",
@@ -77,3 +88,11 @@ def fit_label_model(
     for warning in fitted.warnings:
         logger.warning("%s", warning)
     return fitted
+
+
+def _refuse_unused(model: str, name: str, given: object, models: Sequence[str]) -> None:
+    if given and model not in models:
+        raise ValueError(
+            f"model={model!r} does not use {name}, which is {given!r}: expected one of {list(models)}. Leave it out, "
+            "or take another model."
+        )

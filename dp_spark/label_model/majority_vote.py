@@ -1,7 +1,7 @@
 """Majority votes as label models: no accuracy is fitted.
 
-Unlike counting votes they give calibrated confidences: a fixed accuracy of 0.7 has a lower log loss than
-any fitted model that was published for ten real label matrices.
+Unlike counting votes they give calibrated confidences: how sure one vote is follows from how often LFs agree
+(a fixed accuracy of 0.7 where that says nothing).
 """
 
 from dataclasses import replace
@@ -19,8 +19,8 @@ def majority_vote(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
     """The label model in which every LF has the same accuracy: that of how often they agree.
 
     Args:
-        counts: of the label matrix. LFs whose agreements say nothing have the accuracy 0.7.
-        assumptions: the class balance; of `specific_vote` also prior accuracies and gold labels.
+        counts: of the label matrix. If no agreement says anything, the accuracy is 0.7.
+        assumptions: the class balance.
     """
     pooled = pooled_accuracy(counts, informative_pairs(counts))
     return _not_fitted("majority_vote", counts, assumptions, np.full(counts.num_lfs, pooled))
@@ -34,7 +34,7 @@ def specific_vote(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
 
     Args:
         counts: of the label matrix.
-        assumptions: the class balance; of `specific_vote` also prior accuracies and gold labels.
+        assumptions: the class balance; prior accuracies and gold labels, which stand for single LFs.
     """
     pooled = pooled_accuracy(counts, informative_pairs(counts))
     accuracies = assumptions.or_prior(specific_accuracies(counts, pooled))

@@ -9,7 +9,7 @@ in the place of w_i [a = c].
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ Vector = npt.NDArray[np.float64]
 Diagnostics = Mapping[str, object]
 
 FORMAT_VERSION = 2  # 1 had no intervals and no log_likelihoods
+NO_MODEL = "this is not a label model: expected the JSON that LabelModel.save writes."
+MAX_BALANCE_ERROR = 1e-6  # how far a class balance may be from adding up to 1
 INTERVAL_ERRORS = 1.959964  # standard errors to each side of a 95% interval
 
 
@@ -69,6 +71,12 @@ class LabelModel:
                 raise ValueError(f"{name} is {array}: expected finite numbers of shape {shape}.")
             array.setflags(write=False)
             object.__setattr__(self, name, array)
+        if ((self.accuracies < 0) | (self.accuracies > 1)).any():
+            raise ValueError(f"accuracies is {self.accuracies}: expected numbers from 0 to 1.")
+        if (self.class_balance <= 0).any() or abs(self.class_balance.sum() - 1) > MAX_BALANCE_ERROR:
+            raise ValueError(
+                f"class_balance is {self.class_balance}: expected k numbers above 0 that add up to 1."
+            )
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -83,8 +91,10 @@ class LabelModel:
 
     @property
     def model_id(self) -> str:
-        """16 hex digits over everything that decides the labels."""
-        return _digest(self._content())[:16]
+        """16 hex digits over everything that decides the labels, and nothing else."""
+        deciding = ("num_classes", "class_balance", "lf_names", "lf_hashes", "weights", "log_likelihoods")
+        content = self._content()
+        return _digest({name: content[name] for name in deciding})[:16]
 
     def predict_proba(self, votes: Votes) -> Vector:
         """P(y = c | λ) of each row.  (Tutorial, 2.iii.)
@@ -130,7 +140,7 @@ class LabelModel:
                 terms[cast, position] = self.weights[cast]
             else:
                 terms[cast] = self.log_likelihoods[cast, position]
-        return Explanation(self.lf_names, self.classes, np.log(self.class_balance), terms)
+        return Explanation(self.lf_names, self.classes, row, np.log(self.class_balance), terms)
 
     def _checked(self, votes: Votes) -> Votes:
         votes = np.asarray(votes)
@@ -154,9 +164,17 @@ class LabelModel:
         Raises:
             ValueError: if it is of a newer format, or its content does not match its digest.
         """
-        content = json.loads(text)
-        if not isinstance(content, dict) or "digest" not in content:
-            raise ValueError("this is not a label model: expected the JSON that LabelModel.save writes.")
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError as problem:
+            raise ValueError(f"{NO_MODEL} The text is not JSON, or cut off: {problem}.") from None
+        needed = {"digest", "version", *(f.name for f in fields(cls) if f.default is MISSING)} - {
+            "diagnostics"
+        }
+        if not isinstance(content, dict) or not needed <= set(content):
+            raise ValueError(NO_MODEL)
+        if not isinstance(content["version"], int):
+            raise ValueError(f"{NO_MODEL} Its version is {content['version']!r}.")
         if content["version"] > FORMAT_VERSION:
             raise ValueError(
                 f"this label model has format version {content['version']}: this dp_spark reads up to "

@@ -18,3 +18,12 @@ def test_a_half_is_counted_as_its_rows_would_be():
     votes = np.array([[1, -1, 0], [1, 1, 0], [0, 1, 1]], dtype=np.int8)
     counts = VoteCounts.from_votes(np.repeat(votes, 2, axis=0))
     assert all(half.to_bytes() == VoteCounts.from_votes(votes).to_bytes() for half in halves(counts))
+
+
+def test_halves_of_sampled_patterns_are_complete_in_themselves(monkeypatch):
+    monkeypatch.setattr("dp_spark.counting.patterns.MAX_PATTERNS", 50)
+    counts = VoteCounts.from_votes(random_votes(2000, 6))
+    assert counts.patterns.log2_rate > 0
+    for half in halves(counts):
+        repeated = np.repeat(half.patterns.votes, half.patterns.counts, axis=0)
+        assert half.to_bytes() == VoteCounts.from_votes(repeated).to_bytes()

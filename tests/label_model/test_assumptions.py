@@ -47,3 +47,27 @@ def test_a_declared_group_has_to_hold_lfs_that_are_there(group):
 def test_a_prior_accuracy_that_is_none_is_refused(given):
     with pytest.raises(ValueError, match=r"prior_accuracies has .*: expected accuracies inside \(0, 1\)"):
         fit_label_model(counts_of(two_sided(0)[0]), prior_accuracies=given)
+
+
+def test_declared_copies_count_once_where_nothing_is_fitted_too():
+    counts = counts_of(one_sided(0, m=5)[0])
+    alone = fit_label_model(counts)
+    declared = fit_label_model(counts, dependencies=[["lf_0", "lf_2"]])
+    assert declared.model == alone.model == "specific_vote"
+    assert declared.weights[0] < alone.weights[0]
+    assert declared.weights[1] == alone.weights[1]
+
+
+def test_copies_that_are_warned_of_count_once_where_nothing_is_fitted():
+    votes, _ = two_sided(0, 5000, [0.9, 0.7])
+    model = fit_label_model(counts_of(votes[:, [0, 1, 1]]))
+    assert "count as one labeling function together" in model.warnings[-1]
+    assert model.weights[1] == model.weights[2] == pytest.approx(model.weights[0] / 2)
+
+
+def test_an_argument_that_a_model_does_not_use_is_refused():
+    counts = counts_of(two_sided(0)[0])
+    with pytest.raises(ValueError, match="model='one_coin' does not use prior_accuracies"):
+        fit_label_model(counts, "one_coin", prior_accuracies={"lf_0": 0.8})
+    with pytest.raises(ValueError, match="model='dawid_skene' does not use dependencies"):
+        fit_label_model(counts, "dawid_skene", dependencies=[["lf_0", "lf_1"]])

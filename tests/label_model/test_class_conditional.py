@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from label_matrices import one_sided, two_sided
 
-from dp_spark import VoteCounts, fit_label_model
+from dp_spark import LabelModel, VoteCounts, fit_label_model
+from dp_spark.counting.gold_counts import GoldCounts
 
 
 def fitted(votes, k=2, **options):
@@ -59,4 +60,21 @@ def test_what_it_cannot_do_is_refused_with_advice():
 @pytest.mark.parametrize("votes", [[[1, -1, 1]], [[1, 1, 1]] * 5, [[1, -1, 1], [-1, 1, -1]], np.eye(3)])
 def test_labels_of_next_to_nothing_are_finite(votes):
     votes = np.array(votes, dtype=np.int8)
-    assert np.isfinite(fitted(votes).predict_proba(votes)).all()
+    model = fitted(votes)
+    assert np.isfinite(model.predict_proba(votes)).all()
+    assert LabelModel.from_json(model.to_json()).to_json() == model.to_json()
+
+
+def test_a_vote_that_was_never_cast_says_nothing():
+    votes, _ = one_sided(0, 20_000, m=8, balance=[0.9, 0.1])  # the first LF only votes -1
+    model = fitted(votes)
+    row = np.zeros((1, 8), dtype=np.int8)
+    row[0, 0] = 1
+    assert model.predict_proba(row)[0] == pytest.approx(model.class_balance)
+
+
+def test_gold_labels_tell_mirror_images_apart():
+    votes, gold = two_sided(0, 5000, [0.2, 0.25, 0.3, 0.35, 0.7], 0.6)
+    known = GoldCounts.from_votes(votes[:300], gold[:300])
+    right = (fitted(votes, gold=known).predict_proba(votes)[:, 1] > 0.5) == (gold == 1)
+    assert right.mean() > 0.75

@@ -17,11 +17,10 @@ def test_the_terms_add_up_to_the_label(k, model):
     for row, expected in zip(votes[:50], probs, strict=True):
         explained = fitted.explain(row)
         assert np.abs(explained.probabilities - expected).max() < 1e-12
-        parts = explained.log_odds(fitted.classes[1], fitted.classes[0])
-        total = parts.pop("total")
-        assert total == math.fsum(parts.values())
-        assert total == pytest.approx(math.log(expected[1] / expected[0]), abs=1e-9)
-        assert set(parts) - {"class balance"} <= {f"lf_{i}" for i in np.flatnonzero(row)}
+        odds = explained.log_odds(fitted.classes[1], fitted.classes[0])
+        assert odds.total == math.fsum([odds.class_balance, *odds.by_lf.values()])
+        assert odds.total == pytest.approx(math.log(expected[1] / expected[0]), abs=1e-9)
+        assert set(odds.by_lf) == {f"lf_{i}" for i in np.flatnonzero(row)}
 
 
 def test_it_reads_as_a_sum():

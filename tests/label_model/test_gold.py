@@ -62,3 +62,20 @@ def test_gold_counts_of_other_lfs_are_refused():
     other = GoldCounts.from_votes(votes[:, :3], gold)
     with pytest.raises(ValueError, match="Count gold on the same label matrix"):
         fit_label_model(VoteCounts.from_votes(votes), gold=other)
+
+
+def test_gold_counts_where_the_votes_allow_no_fit():
+    votes, gold = two_sided(0, 5000, [0.2, 0.25, 0.7], 0.6)  # three LFs leave nothing to check a fit
+    model = fitted(votes, gold, 500)
+    assert model.model == "specific_vote"
+    assert np.abs(model.accuracies - [0.2, 0.25, 0.7]).max() < 0.06
+    right = (model.predict_proba(votes)[:, 1] > 0.5) == (gold == 1)
+    assert right[(votes != 0).any(axis=1)].mean() > 0.7
+
+
+def test_an_array_in_the_place_of_gold_counts_is_refused_with_advice():
+    votes, gold = two_sided(0, 100)
+    with pytest.raises(ValueError, match="gold is a ndarray: expected GoldCounts, of count_gold"):
+        fit_label_model(VoteCounts.from_votes(votes), gold=gold)
+    with pytest.raises(ValueError, match="counts is a ndarray: expected VoteCounts, of count_votes"):
+        fit_label_model(votes)

@@ -1,4 +1,6 @@
+import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -117,3 +119,41 @@ def test_the_class_balance_is_uniform_unless_given():
 def test_a_class_balance_that_is_none_is_refused(balance, k):
     with pytest.raises(ValueError, match=f"class_balance is .*: expected {k} probabilities"):
         checked_balance(balance, k)
+
+
+def test_a_model_of_format_version_1_is_read():
+    model = binary_model()
+    content = json.loads(model.to_json()) | {"version": 1}
+    for name in ("digest", "intervals", "log_likelihoods"):
+        del content[name]
+    content["digest"] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    again = LabelModel.from_json(json.dumps(content))
+    assert again.weights.tolist() == model.weights.tolist()
+    assert again.intervals.tolist() == [[0.0, 1.0]] * 2
+    assert again.model_id == model.model_id
+
+
+def test_the_id_depends_on_what_decides_labels_alone():
+    model = binary_model()
+    assert replace(model, diagnostics={}).model_id == model.model_id
+    assert replace(model, weights=model.weights * 1.1).model_id != model.model_id
+
+
+@pytest.mark.parametrize("change", [{"version": None}, {"version": "2"}])
+def test_json_that_is_cut_off_or_lacks_a_field_is_refused(change):
+    text = binary_model().to_json()
+    with pytest.raises(ValueError, match="this is not a label model: .* not JSON, or cut off"):
+        LabelModel.from_json(text[:-40])
+    with pytest.raises(ValueError, match="this is not a label model"):
+        LabelModel.from_json(json.dumps(json.loads(text) | change))
+    content = json.loads(text)
+    del content["accuracies"]
+    with pytest.raises(ValueError, match="this is not a label model"):
+        LabelModel.from_json(json.dumps(content))
+
+
+def test_accuracies_and_balances_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="accuracies is .*: expected numbers from 0 to 1"):
+        replace(binary_model(), accuracies=np.array([2.0, 0.5]))
+    with pytest.raises(ValueError, match="class_balance is .*: expected k numbers above 0 that add up to 1"):
+        replace(binary_model(), class_balance=np.array([-0.5, 1.5]))
