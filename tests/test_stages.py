@@ -137,6 +137,10 @@ def test_the_metrics_name_the_stages_the_labeling_functions_and_the_accuracies(f
     tests = metrics["scores"]["test.end_model"]["all"]["num_data_points"]
     assert 0 < tests < NUM_COMMENTS / 3
     assert [row["name"] for row in metrics["lfs"]] == [lf.name for lf in LFS]
+    assert all(
+        low <= row["accuracy"] <= high for row in metrics["lfs"] for low, high in [row["accuracy_interval"]]
+    )
+    assert metrics["label_model_choice"]["model"] == metrics["label_model"]
 
 
 @pytest.mark.slow

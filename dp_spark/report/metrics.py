@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from dp_spark.counting.count import share_covered
 from dp_spark.counting.summary import LFSummary
 from dp_spark.counting.vote_counts import VoteCounts
@@ -38,6 +40,7 @@ def pipeline_metrics(
         "share_covered": share_covered(counts),
         "label_model": label_model.model,
         "label_model_id": label_model.model_id,
+        "label_model_choice": label_model.diagnostics.get("choice"),
         **{name: reports[key].all.accuracy for name, key in _ACCURACY_NAMES.items() if key in reports},
         "lfs": list(lfs),
         "scores": {name: report.to_dict() for name, report in reports.items()},
@@ -74,6 +77,7 @@ def lf_rows(
                 "seconds": run.seconds if run else None,
                 "share_of_time": run.share_of_time if run else None,
                 "accuracy": float(label_model.accuracies[i]),
+                "accuracy_interval": np.asarray(label_model.intervals)[i].tolist(),
                 "weight": float(label_model.weights[i]),
                 "empirical_accuracy": row.empirical_accuracy,
                 "num_correct": row.correct,
