@@ -10,7 +10,7 @@ import numpy as np
 from dp_spark.counting.agreement import Mask
 from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.model import Vector
+from dp_spark.label_model.model import Vector, intervals_of
 
 BalanceSource = Literal["given", "gold", "uniform"]
 UNKNOWN_OBSERVATIONS = 10.0  # what an accuracy that the votes say nothing about is worth beside gold labels
@@ -25,6 +25,7 @@ class Assumptions:
     Attributes:
         class_balance: (k,), adds up to 1; if it is not given, from gold labels, or the same for every class.
         balance_source: "given", "gold" or "uniform".
+        balance_errors: (k,) standard errors of the class balance; 0 if it is given, infinite if it is uniform.
         prior_accuracies: (m,) accuracies that the user expects; NaN where none is given.
         dependent: (m, m) bool, symmetric: pairs of LFs that the user declares dependent.
         gold_correct: (m,) how often each LF votes the gold class, where that is known.
@@ -33,10 +34,16 @@ class Assumptions:
 
     class_balance: Vector
     balance_source: BalanceSource
+    balance_errors: Vector
     prior_accuracies: Vector
     dependent: Mask
     gold_correct: Vector
     gold_votes: Vector
+
+    @property
+    def balance_diagnostics(self) -> dict[str, object]:
+        """Where the class balance comes from, and 95% intervals of it."""
+        return balance_diagnostics(self.balance_source, self.class_balance, self.balance_errors)
 
     @property
     def has_accuracies(self) -> bool:
@@ -101,12 +108,14 @@ def stated(
             f"of {list(counts.lf_names)[:10]} for {k}: expected the same. Count gold on the same label matrix."
         )
     source: BalanceSource = "uniform" if class_balance is None else "given"
-    balance = checked_balance(class_balance, k)
+    balance, errors = checked_balance(class_balance, k), np.full(k, np.inf if class_balance is None else 0.0)
     if source == "uniform" and gold is not None and gold.num_gold:
         source, balance = "gold", (gold.class_counts + 1) / (gold.num_gold + k)
+        errors = np.sqrt(balance * (1 - balance) / (gold.num_gold + k + 1))  # of a Dirichlet distribution
     return Assumptions(
         class_balance=balance,
         balance_source=source,
+        balance_errors=errors,
         prior_accuracies=_priors(counts.lf_names, prior_accuracies or {}),
         dependent=_declared(counts.lf_names, dependencies),
         gold_correct=np.zeros(m) if gold is None else gold.correct.astype(np.float64),
@@ -140,6 +149,17 @@ def checked_balance(class_balance: float | Sequence[float] | None, num_classes: 
         one = ", or one number, P(y = +1)" if num_classes == 2 else ""
         raise ValueError(f"class_balance is {class_balance}: {expected}{one}.")
     return np.asarray(balance / balance.sum())
+
+
+def balance_diagnostics(source: str, balance: Vector, errors: Vector) -> dict[str, object]:
+    """Where a class balance comes from, and its 95% intervals.
+
+    Args:
+        source: "given", "gold", "estimated" or "uniform".
+        balance: (k,).
+        errors: (k,) standard errors; infinite where nothing is known.
+    """
+    return {"class_balance": source, "class_balance_intervals": intervals_of(balance, errors).tolist()}
 
 
 def _priors(lf_names: Sequence[str], given: Mapping[str, float]) -> Vector:

@@ -11,7 +11,7 @@ import numpy as np
 
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.accuracies import MIN_SIGN_SCORE, not_converged
-from dp_spark.label_model.assumptions import Assumptions
+from dp_spark.label_model.assumptions import Assumptions, balance_diagnostics
 from dp_spark.label_model.completion import Completion, complete_rank_one
 from dp_spark.label_model.model import LabelModel, Vector
 from dp_spark.label_model.one_coin import below_chance
@@ -51,7 +51,7 @@ def class_conditional(counts: VoteCounts, assumptions: Assumptions) -> LabelMode
     v, completion = _completed(counts, means, deviations)
     if assumptions.gold_votes.any() and _is_mirrored(v, deviations, assumptions):
         v = -v
-    balance, source, skewness, error = _balance(counts, assumptions, v, means, deviations)
+    balance, source, balance_errors = _balance(counts, assumptions, v, means, deviations)
     spread = float(np.sqrt(balance[0] * balance[1]))
     differences = v * deviations / spread
     given_positive, given_negative = means + balance[0] * differences, means - balance[1] * differences
@@ -77,9 +77,7 @@ def class_conditional(counts: VoteCounts, assumptions: Assumptions) -> LabelMode
             "status": "not identified" if completion is None else completion.status,
             "num_steps": 0 if completion is None else completion.num_steps,
             "num_data_points": n,
-            "class_balance": source,
-            "skewness": skewness,
-            "skewness_error": error,
+            **balance_diagnostics(source, balance, balance_errors),
             "num_clipped": int((rates != clipped).sum()),
             **below_chance(accuracies, counts),
             "warnings": _warnings(completion),
@@ -120,19 +118,18 @@ def _is_mirrored(v: Vector, deviations: Vector, assumptions: Assumptions) -> boo
 
 def _balance(
     counts: VoteCounts, assumptions: Assumptions, v: Vector, means: Vector, deviations: Vector
-) -> tuple[Vector, str, float | None, float | None]:
-    """P(y), where it comes from, and the skewness γ with its standard error if it was looked at."""
+) -> tuple[Vector, str, Vector]:
+    """P(y), where it comes from, and its standard errors."""
     if assumptions.balance_source != "uniform":
-        return assumptions.class_balance, assumptions.balance_source, None, None
+        return assumptions.class_balance, assumptions.balance_source, assumptions.balance_errors
     skewness, error = _skewness(counts, v, means, deviations)
-    if np.isnan(skewness):
-        return assumptions.class_balance, "uniform", None, None
-    if error > MAX_SKEWNESS_ERROR:
-        return assumptions.class_balance, "uniform", skewness, error
+    if np.isnan(skewness) or error > MAX_SKEWNESS_ERROR:
+        return assumptions.class_balance, "uniform", assumptions.balance_errors
     positive = (1 - skewness / np.sqrt(4 + skewness**2)) / 2
     least = 1 / (counts.num_data_points + 2)
     positive = float(np.clip(positive, least, 1 - least))
-    return np.array([1 - positive, positive]), "estimated", skewness, error
+    slope = 2 / (4 + skewness**2) ** 1.5  # |dπ / dγ|
+    return np.array([1 - positive, positive]), "estimated", np.full(2, slope * error)
 
 
 def _skewness(counts: VoteCounts, v: Vector, means: Vector, deviations: Vector) -> tuple[float, float]:

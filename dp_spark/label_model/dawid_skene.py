@@ -12,7 +12,7 @@ import numpy as np
 from dp_spark.counting.agreement import informative_pairs, is_one_sided
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.accuracies import named, not_converged
-from dp_spark.label_model.assumptions import Assumptions
+from dp_spark.label_model.assumptions import Assumptions, balance_diagnostics
 from dp_spark.label_model.model import LabelModel, Vector
 from dp_spark.label_model.one_coin import below_chance
 from dp_spark.label_model.priors import pooled_accuracy
@@ -48,6 +48,10 @@ def dawid_skene(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
         if np.abs(posterior - before).max(initial=0) < TOLERANCE:
             status = "converged"
             break
+    source: str = assumptions.balance_source
+    errors = assumptions.balance_errors
+    if source == "uniform":
+        source, errors = "estimated", _balance_errors(times, posterior, balance)
     joint = confusion * balance[:, None]  # of class and vote, given that the LF votes
     accuracies = np.einsum("icc->i", joint)
     return LabelModel(
@@ -64,13 +68,18 @@ def dawid_skene(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
             "num_steps": num_rounds,
             "num_data_points": counts.num_data_points,
             "pooled_accuracy": pooled,
-            "class_balance": "estimated"
-            if assumptions.balance_source == "uniform"
-            else assumptions.balance_source,
+            **balance_diagnostics(source, balance, errors),
             **below_chance(accuracies, counts),
             "warnings": _warnings(counts, status),
         },
     )
+
+
+def _balance_errors(times: Vector, posterior: Vector, balance: Vector) -> Vector:
+    """Standard errors of the class balance from its scores, as if the confusion matrices were known: (k,)."""
+    scores = (posterior - balance) / (balance * (1 - balance))
+    information = times @ scores**2
+    return np.asarray(1 / np.sqrt(np.maximum(information, np.finfo(float).tiny)))
 
 
 def _confusion(accuracies: Vector, k: int) -> Vector:

@@ -62,7 +62,7 @@ def empirical_bayes(
     discount = best_discount(hidden_votes(counts, dependencies.pairs), model)
     diagnostics = {
         **fit_diagnostics(counts, estimates),
-        "class_balance": assumptions.balance_source,
+        **assumptions.balance_diagnostics,
         "pooled_accuracy": pooled,
         "spread": shrunk.spread * (k - 1) / k,
         "overdispersion": dispersion,

@@ -54,5 +54,5 @@ def _not_fitted(name: str, counts: VoteCounts, assumptions: Assumptions, accurac
         accuracies=accuracies,
         weights=log_odds_weights(accuracies, counts.num_classes),
         class_balance=assumptions.class_balance,
-        diagnostics={"status": "not fitted", "class_balance": assumptions.balance_source, "warnings": []},
+        diagnostics={"status": "not fitted", **assumptions.balance_diagnostics, "warnings": []},
     )

@@ -241,15 +241,15 @@ def log_odds_weights(accuracies: Vector, num_classes: int) -> Vector:
     return np.asarray(np.log(accuracies) - np.log1p(-accuracies) + np.log(num_classes - 1))
 
 
-def intervals_of(accuracies: Vector, errors: Vector) -> Vector:
-    """95% intervals of accuracies: (m, 2), within 0 and 1; 0 to 1 where the error is infinite.
+def intervals_of(probabilities: Vector, errors: Vector) -> Vector:
+    """95% intervals of probabilities: (m, 2), within 0 and 1; 0 to 1 where the error is infinite.
 
     Args:
-        accuracies: (m,).
-        errors: (m,) standard errors of the accuracies.
+        probabilities: (m,).
+        errors: (m,) their standard errors.
     """
     reach = INTERVAL_ERRORS * errors
-    return np.clip(np.stack([accuracies - reach, accuracies + reach], axis=1), 0.0, 1.0)
+    return np.clip(np.stack([probabilities - reach, probabilities + reach], axis=1), 0.0, 1.0)
 
 
 def _digest(content: Mapping[str, object]) -> str:

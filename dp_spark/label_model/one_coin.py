@@ -133,7 +133,7 @@ def _label_model(
         intervals=intervals_of(accuracies, errors),
         diagnostics={
             **fit_diagnostics(counts, estimates),
-            "class_balance": assumptions.balance_source,
+            **assumptions.balance_diagnostics,
             "clipped_lfs": [counts.lf_names[i] for i in clipped],
             **below_chance(accuracies, counts),
             "warnings": warnings_of(counts, findings, meanwhile),

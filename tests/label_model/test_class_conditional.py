@@ -21,6 +21,8 @@ def test_one_sided_lfs_are_seen_through_without_gold(positive):
     model = fitted(votes)
     assert model.diagnostics["class_balance"] == "estimated"
     assert model.class_balance[1] == pytest.approx(positive, abs=0.06)
+    low, high = model.diagnostics["class_balance_intervals"][1]
+    assert low < positive < high < low + 0.2
     assert np.abs(np.exp(model.log_likelihoods) - true_rates(votes, gold)).max() < 0.03
     truth = [(gold[v != 0] == v[v != 0]).mean() for v in votes.T]
     assert np.abs(model.accuracies - truth).max() < 0.1
@@ -39,6 +41,7 @@ def test_a_balance_that_the_votes_do_not_identify_is_taken_as_equal():
     model = fitted(one_sided(0, 60, m=4)[0])
     assert model.diagnostics["class_balance"] == "uniform"
     assert model.class_balance.tolist() == [0.5, 0.5]
+    assert model.diagnostics["class_balance_intervals"] == [[0.0, 1.0]] * 2
     assert fitted(one_sided(0, 60, m=4)[0], class_balance=0.2).class_balance.tolist() == [0.8, 0.2]
 
 

@@ -33,6 +33,9 @@ def test_confusion_matrices_and_the_class_balance_are_recovered():
     model = fitted(votes)
     assert model.diagnostics["status"] == "converged"
     assert model.class_balance == pytest.approx([0.8, 0.2], abs=0.02)
+    assert model.diagnostics["class_balance"] == "estimated"
+    low, high = model.diagnostics["class_balance_intervals"][1]
+    assert low < model.class_balance[1] < high < low + 0.03
     found = np.exp(model.log_likelihoods).transpose(0, 2, 1)
     assert np.abs(found - CONFUSION).max() < 0.04
     assert model.accuracies == pytest.approx([0.84, 0.72, 0.82, 0.66], abs=0.02)  # 0.8 * 0.9 + 0.2 * 0.6, ...

@@ -22,6 +22,8 @@ def test_gold_labels_give_the_class_balance_unless_it_is_given():
     positive = int((gold[:200] == 1).sum())
     assert model.class_balance.tolist() == pytest.approx([(201 - positive) / 202, (positive + 1) / 202])
     assert model.diagnostics["class_balance"] == "gold"
+    low, high = model.diagnostics["class_balance_intervals"][1]
+    assert low < model.class_balance[1] < high < low + 0.11
     assert fitted(votes, gold, 200, class_balance=0.3).diagnostics["class_balance"] == "given"
     assert fitted(votes).diagnostics["class_balance"] == "uniform"
 
