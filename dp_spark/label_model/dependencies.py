@@ -2,8 +2,10 @@
 
 With accuracies alone, Z ≈ q qᵀ. A cluster of dependent LFs breaks that, and if it is large, the fit explains the
 cluster and calls the others dependent. So the completion is also fitted without the pairs that agree most, at
-several shares; the fit that leaves the fewest pairs unexplained is taken, and pairs beyond chance are named.
-(Robust regression by concentration: Rousseeuw and Van Driessen 2006; Varma et al., ICML 2019, for the problem.)
+several shares. Of those after which the bulk of the pairs scatters by chance alone, the fit that leaves the fewest
+pairs unexplained is taken, and pairs beyond chance are named. Where no such fit exists, the model is wrong in another
+way than by a few dependent pairs; then the plain fit stays, and only pairs that stand out from its scatter are named.
+(Least trimmed squares: Rousseeuw 1984; Varma et al., ICML 2019, for the problem.)
 """
 
 from dataclasses import dataclass
@@ -19,8 +21,13 @@ from dp_spark.label_model.standard_errors import agreement_weights
 
 FALSE_ALARM_RATE = 0.05  # chance to name any pair where the model holds (Bonferroni over all pairs)
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)  # of pairs, those that agree most, left out of a fit
+MAX_BULK = (
+    0.99  # of the scores; where hardly any pair is left over, the largest score has no finite expectation
+)
 MAX_ROUNDS = 10  # of naming pairs and fitting again without them
-MEDIAN_CHI_SQUARED = 0.4549  # of one degree of freedom
+MAX_SCALE = (
+    1.2  # of the bulk of the scores, to be called chance; on real sets without dependent pairs 1.5 and more
+)
 
 
 @dataclass(frozen=True)
@@ -52,13 +59,13 @@ def find_dependencies(counts: VoteCounts, pairs: Mask) -> Mask:
     if not upper.any():
         return nothing
     threshold = NormalDist().inv_cdf(1 - FALSE_ALARM_RATE / int(upper.sum()))
-    q = _most_explaining(counts, pairs, threshold)
+    q, num_lfs = _most_explaining(counts, pairs, threshold), int(pairs.any(axis=1).sum())
     if q is None:
         return nothing
     found = nothing
     for _ in range(MAX_ROUNDS):
         scores = _scores(counts, pairs, q)
-        named = pairs & (scores > threshold * _scale(scores[upper]))
+        named = pairs & (scores > threshold * _scale(scores[upper], num_lfs))
         if np.array_equal(named, found) or not _is_checked(pairs & ~named):
             break
         found, q = named, _fitted_q(counts, pairs & ~named)
@@ -90,18 +97,21 @@ def votes_per_opinion(counts: VoteCounts, dependencies: Dependencies) -> Vector:
 
 def _most_explaining(counts: VoteCounts, pairs: Mask, threshold: float) -> Vector | None:
     """The q of the fit with the least Σ min(score², threshold²): each unexplained pair has one price."""
-    Z, upper = agreement_matrix(counts)[0], np.triu(pairs, 1)
-    best, least = None, np.inf
+    if not _is_checked(pairs):
+        return None
+    Z, upper, num_lfs = agreement_matrix(counts)[0], np.triu(pairs, 1), int(pairs.any(axis=1).sum())
+    best, least = _fitted_q(counts, pairs), np.inf
     for share in SHARES:
         kept = pairs & (np.quantile(Z[upper], 1 - share) > Z) if share else pairs
         if not _is_checked(kept):
             continue
-        q = _fitted_q(counts, kept)
+        q = _fitted_q(counts, kept) if share else best
         scores = _scores(counts, pairs, q)[upper]
+        scale = _scale(scores, num_lfs)
         loss = float(np.minimum(scores**2, threshold**2).sum())
-        if loss < least:
+        if scale <= MAX_SCALE and loss < least:
             best, least = q, loss
-        if not share and not (np.abs(scores) > threshold * _scale(scores)).any():
+        if not share and not (np.abs(scores) > threshold * scale).any():
             break  # nothing to explain
     return best
 
@@ -125,6 +135,13 @@ def _scores(counts: VoteCounts, pairs: Mask, q: Vector) -> Vector:
     return np.asarray(residuals * np.sqrt(agreement_weights(counts, pairs, q)))
 
 
-def _scale(scores: Vector) -> float:
-    """By how much scores scatter more than by chance, at least 1; from their median, so that few do not matter."""
-    return float(np.sqrt(max(1.0, np.median(scores**2) / MEDIAN_CHI_SQUARED)))
+def _scale(scores: Vector, num_lfs: int) -> float:
+    """By how much the bulk of n scores scatters more than by chance, at least 1.
+
+    The bulk are the (n + m + 1) / 2 smallest: as many as can be explained when m accuracies are fitted to them and
+    up to half of the others are outliers (Rousseeuw 1984).
+    """
+    bulk = min((len(scores) + num_lfs + 1) // 2, len(scores))
+    share = min(bulk / len(scores), MAX_BULK)
+    expected = NormalDist().inv_cdf((1 + share) / 2) ** 2
+    return float(np.sqrt(max(1.0, np.sort(scores**2)[bulk - 1] / expected)))
