@@ -68,6 +68,16 @@ def components(pairs: Mask) -> list[list[int]]:
     return found
 
 
+def clusters(pairs: Mask) -> list[list[int]]:
+    """The components of two nodes or more."""
+    return [members for members in components(pairs) if len(members) > 1]
+
+
+def num_spare_pairs(pairs: Mask) -> int:
+    """How many pairs there are more than LFs in them: the degrees of freedom that check a fit of accuracies."""
+    return int(pairs.sum()) // 2 - int(pairs.any(axis=1).sum())
+
+
 def is_identified(pairs: Mask, component: list[int]) -> bool:
     """Whether the accuracies of a component's LFs are determined up to its sign: it has an odd cycle.
 

@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dp_spark.counting.agreement import Mask, agreement_matrix, components, informative_pairs, is_identified
+from dp_spark.counting.agreement import (
+    Mask,
+    agreement_matrix,
+    clusters,
+    components,
+    informative_pairs,
+    is_identified,
+)
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.completion import Completion, complete_rank_one
@@ -89,12 +96,11 @@ def estimate_accuracies(
     if (candidates & ~copies).any():  # equal by chance, as two good LFs can be: they are evidence after all
         findings = Findings()
         q, errors, completion = _fit(counts, pairs, findings, assumptions)
-    for component in components(copies):
-        if len(component) > 1:
-            findings.warnings.append(
-                f"{named(counts, component)} cast the same votes on the same data points: they count as one "
-                "labeling function together. Remove all but one."
-            )
+    findings.warnings.extend(
+        f"{named(counts, cluster)} cast the same votes on the same data points: they count as one "
+        "labeling function together. Remove all but one."
+        for cluster in clusters(copies)
+    )
     return Estimates(q, errors, pairs, copies, completion, findings)
 
 

@@ -86,9 +86,8 @@ def _vote_count(
         **_choice(model, why, score),
         "dependent_lfs": clusters,
         "rejected_fit": rejected,
-        "warnings": list(
-            fitted.warnings
-        ),  # why accuracies are not known is worth knowing whichever model labels
+        # Why accuracies are not known is worth knowing whichever model labels.
+        "warnings": list(fitted.warnings),
     }
     weights = model.weights / votes_per_opinion(counts, dependencies)
     return replace(model, weights=weights, diagnostics=diagnostics)

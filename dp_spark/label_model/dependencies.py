@@ -13,21 +13,19 @@ from statistics import NormalDist
 
 import numpy as np
 
-from dp_spark.counting.agreement import Mask, agreement_matrix, components
+from dp_spark.counting.agreement import Mask, agreement_matrix, num_spare_pairs
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.completion import complete_rank_one
 from dp_spark.label_model.model import Vector
-from dp_spark.label_model.standard_errors import agreement_weights
+from dp_spark.label_model.standard_errors import agreement_scores
 
 FALSE_ALARM_RATE = 0.05  # chance to name any pair where the model holds (Bonferroni over all pairs)
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)  # of pairs, those that agree most, left out of a fit
-MAX_BULK = (
-    0.99  # of the scores; where hardly any pair is left over, the largest score has no finite expectation
-)
 MAX_ROUNDS = 10  # of naming pairs and fitting again without them
-MAX_SCALE = (
-    1.2  # of the bulk of the scores, to be called chance; on real sets without dependent pairs 1.5 and more
-)
+# Of the bulk of the scores, to be called chance; on real sets without dependent pairs it is 1.5 and more.
+MAX_SCALE = 1.2
+# The bulk's share of the scores; where hardly any pair is left over, the largest score has no finite expectation.
+MAX_BULK = 0.99
 
 
 @dataclass(frozen=True)
@@ -42,10 +40,6 @@ class Dependencies:
 
     pairs: Mask
     excess: Vector
-
-    def clusters(self) -> list[list[int]]:
-        """The LFs that depend on each other, directly or through others; sorted."""
-        return [members for members in components(self.pairs) if len(members) > 1]
 
 
 def find_dependencies(counts: VoteCounts, pairs: Mask) -> Mask:
@@ -64,9 +58,9 @@ def find_dependencies(counts: VoteCounts, pairs: Mask) -> Mask:
         return nothing
     found = nothing
     for _ in range(MAX_ROUNDS):
-        scores = _scores(counts, pairs, q)
+        scores = agreement_scores(counts, pairs, q)
         named = pairs & (scores > threshold * _scale(scores[upper], num_lfs))
-        if np.array_equal(named, found) or not _is_checked(pairs & ~named):
+        if np.array_equal(named, found) or num_spare_pairs(pairs & ~named) <= 0:
             break
         found, q = named, _fitted_q(counts, pairs & ~named)
     return found
@@ -97,16 +91,16 @@ def votes_per_opinion(counts: VoteCounts, dependencies: Dependencies) -> Vector:
 
 def _most_explaining(counts: VoteCounts, pairs: Mask, threshold: float) -> Vector | None:
     """The q of the fit with the least Σ min(score², threshold²): each unexplained pair has one price."""
-    if not _is_checked(pairs):
+    if num_spare_pairs(pairs) <= 0:
         return None
     Z, upper, num_lfs = agreement_matrix(counts)[0], np.triu(pairs, 1), int(pairs.any(axis=1).sum())
     best, least = _fitted_q(counts, pairs), np.inf
     for share in SHARES:
         kept = pairs & (np.quantile(Z[upper], 1 - share) > Z) if share else pairs
-        if not _is_checked(kept):
+        if num_spare_pairs(kept) <= 0:
             continue
         q = _fitted_q(counts, kept) if share else best
-        scores = _scores(counts, pairs, q)[upper]
+        scores = agreement_scores(counts, pairs, q)[upper]
         scale = _scale(scores, num_lfs)
         loss = float(np.minimum(scores**2, threshold**2).sum())
         if scale <= MAX_SCALE and loss < least:
@@ -116,23 +110,12 @@ def _most_explaining(counts: VoteCounts, pairs: Mask, threshold: float) -> Vecto
     return best
 
 
-def _is_checked(pairs: Mask) -> bool:
-    """Whether more pairs are left than accuracies, so that a fit can be wrong."""
-    return int(pairs.sum()) // 2 > int(pairs.any(axis=1).sum())
-
-
 def _fitted_q(counts: VoteCounts, pairs: Mask) -> Vector:
     q, members = np.zeros(counts.num_lfs), np.flatnonzero(pairs.any(axis=1))
     block = np.ix_(members, members)
     weights = np.where(pairs, counts.overlaps, 0)[block].astype(np.float64)
     q[members] = complete_rank_one(agreement_matrix(counts)[0][block], weights).q
     return q
-
-
-def _scores(counts: VoteCounts, pairs: Mask, q: Vector) -> Vector:
-    """(Z_ij - q_i q_j) in standard deviations of Z: (m, m)."""
-    residuals = agreement_matrix(counts)[0] - np.outer(q, q)
-    return np.asarray(residuals * np.sqrt(agreement_weights(counts, pairs, q)))
 
 
 def _scale(scores: Vector, num_lfs: int) -> float:

@@ -11,13 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from dp_spark.counting.agreement import Mask, components, informative_pairs
+from dp_spark.counting.agreement import Mask, clusters, informative_pairs
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.accuracies import estimate_accuracies, named
+from dp_spark.label_model.accuracy_model import accuracy_model
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.dependencies import find_dependencies, measured, votes_per_opinion
 from dp_spark.label_model.leave_one_out import best_discount, hidden_votes
-from dp_spark.label_model.model import LabelModel, intervals_of, log_odds_weights
+from dp_spark.label_model.model import LabelModel
 from dp_spark.label_model.one_coin import below_chance, fit_diagnostics, warnings_of
 from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies, within_records
 from dp_spark.label_model.shrinkage import overdispersion, shrink
@@ -49,32 +50,32 @@ def empirical_bayes(
     errors = np.where(np.isinf(errors), np.inf, shrunk.errors * (k - 1) / k)
     accuracies, errors = assumptions.with_gold(accuracies, errors)
     dependencies = measured(counts, dependent | estimates.copies, shrunk.q)
-    model = LabelModel(
-        model="empirical_bayes",
-        lf_names=counts.lf_names,
-        lf_hashes=counts.lf_hashes,
-        num_classes=k,
-        accuracies=accuracies,
-        weights=log_odds_weights(accuracies, k) / votes_per_opinion(counts, dependencies),
-        class_balance=assumptions.class_balance,
-        intervals=intervals_of(accuracies, errors),
-    )
-    discount = best_discount(hidden_votes(counts, dependencies.pairs), model)
+    opinions = votes_per_opinion(counts, dependencies)
     diagnostics = {
         **fit_diagnostics(counts, estimates),
-        **assumptions.balance_diagnostics,
         "pooled_accuracy": pooled,
         "spread": shrunk.spread * (k - 1) / k,
         "overdispersion": dispersion,
-        "discount": discount,
         **below_chance(accuracies, counts),
-        "dependent_lfs": [[counts.lf_names[i] for i in cluster] for cluster in dependencies.clusters()],
+        "dependent_lfs": [[counts.lf_names[i] for i in cluster] for cluster in clusters(dependencies.pairs)],
         "warnings": [
             *warnings_of(counts, estimates.findings, MEANWHILE),
             *_dependence_warnings(counts, dependent & ~assumptions.dependent),
         ],
     }
-    return replace(model, weights=model.weights * discount, diagnostics=diagnostics)
+    model = accuracy_model(
+        "empirical_bayes",
+        counts,
+        assumptions,
+        accuracies,
+        errors=errors,
+        opinions=opinions,
+        diagnostics=diagnostics,
+    )
+    discount = best_discount(hidden_votes(counts, dependencies.pairs), model)
+    return replace(
+        model, weights=model.weights * discount, diagnostics={**model.diagnostics, "discount": discount}
+    )
 
 
 def dependent_pairs(counts: VoteCounts, assumptions: Assumptions) -> Mask:
@@ -87,6 +88,5 @@ def _dependence_warnings(counts: VoteCounts, dependent: Mask) -> list[str]:
     return [
         f"{named(counts, cluster)} agree more than their accuracies explain: they look at the same thing, and "
         "share the weight of their votes. Merge them, or make sure that each adds something of its own."
-        for cluster in components(dependent)
-        if len(cluster) > 1
+        for cluster in clusters(dependent)
     ]

@@ -4,15 +4,16 @@ Unlike counting votes they give calibrated confidences: how sure one vote is fol
 (a fixed accuracy of 0.7 where that says nothing).
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from dp_spark.counting.agreement import informative_pairs
 from dp_spark.counting.vote_counts import VoteCounts
+from dp_spark.label_model.accuracy_model import accuracy_model
 from dp_spark.label_model.assumptions import Assumptions
-from dp_spark.label_model.model import LabelModel, Vector, intervals_of, log_odds_weights
+from dp_spark.label_model.model import Diagnostics, LabelModel
 from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies
+
+NOT_FITTED: Diagnostics = {"status": "not fitted", "warnings": []}
 
 
 def majority_vote(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
@@ -23,7 +24,8 @@ def majority_vote(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
         assumptions: the class balance.
     """
     pooled = pooled_accuracy(counts, informative_pairs(counts))
-    return _not_fitted("majority_vote", counts, assumptions, np.full(counts.num_lfs, pooled))
+    accuracies = np.full(counts.num_lfs, pooled)
+    return accuracy_model("majority_vote", counts, assumptions, accuracies, diagnostics=NOT_FITTED)
 
 
 def specific_vote(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
@@ -39,20 +41,6 @@ def specific_vote(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
     pooled = pooled_accuracy(counts, informative_pairs(counts))
     accuracies = assumptions.or_prior(specific_accuracies(counts, pooled))
     accuracies, errors = assumptions.with_gold(accuracies, np.full(counts.num_lfs, np.inf))
-    return replace(
-        _not_fitted("specific_vote", counts, assumptions, accuracies),
-        intervals=intervals_of(accuracies, errors),
-    )
-
-
-def _not_fitted(name: str, counts: VoteCounts, assumptions: Assumptions, accuracies: Vector) -> LabelModel:
-    return LabelModel(
-        model=name,
-        lf_names=counts.lf_names,
-        lf_hashes=counts.lf_hashes,
-        num_classes=counts.num_classes,
-        accuracies=accuracies,
-        weights=log_odds_weights(accuracies, counts.num_classes),
-        class_balance=assumptions.class_balance,
-        diagnostics={"status": "not fitted", **assumptions.balance_diagnostics, "warnings": []},
+    return accuracy_model(
+        "specific_vote", counts, assumptions, accuracies, errors=errors, diagnostics=NOT_FITTED
     )

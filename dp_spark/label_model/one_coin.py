@@ -17,10 +17,11 @@ from dp_spark.label_model.accuracies import (
     identified_parts,
     named,
 )
+from dp_spark.label_model.accuracy_model import accuracy_model
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.completion import gradient_descent
 from dp_spark.label_model.dependencies import measured, votes_per_opinion
-from dp_spark.label_model.model import LabelModel, Vector, intervals_of, log_odds_weights
+from dp_spark.label_model.model import LabelModel, Vector
 from dp_spark.label_model.priors import DEFAULT_ACCURACY, within_records
 from dp_spark.label_model.standard_errors import standard_errors
 
@@ -122,20 +123,13 @@ def _label_model(
     errors[undetermined] = np.inf
     dependencies = measured(counts, assumptions.dependent | estimates.copies, estimates.q)
     meanwhile = f"Until then they count as in a majority vote, with accuracy {DEFAULT_ACCURACY}."
-    return LabelModel(
-        model=model,
-        lf_names=counts.lf_names,
-        lf_hashes=counts.lf_hashes,
-        num_classes=k,
-        accuracies=accuracies,
-        weights=log_odds_weights(accuracies, k) / votes_per_opinion(counts, dependencies),
-        class_balance=assumptions.class_balance,
-        intervals=intervals_of(accuracies, errors),
-        diagnostics={
-            **fit_diagnostics(counts, estimates),
-            **assumptions.balance_diagnostics,
-            "clipped_lfs": [counts.lf_names[i] for i in clipped],
-            **below_chance(accuracies, counts),
-            "warnings": warnings_of(counts, findings, meanwhile),
-        },
+    diagnostics = {
+        **fit_diagnostics(counts, estimates),
+        "clipped_lfs": [counts.lf_names[i] for i in clipped],
+        **below_chance(accuracies, counts),
+        "warnings": warnings_of(counts, findings, meanwhile),
+    }
+    opinions = votes_per_opinion(counts, dependencies)
+    return accuracy_model(
+        model, counts, assumptions, accuracies, errors=errors, opinions=opinions, diagnostics=diagnostics
     )

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dp_spark.counting.agreement import num_spare_pairs
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.accuracies import Estimates
 from dp_spark.label_model.model import Vector
-from dp_spark.label_model.standard_errors import agreement_weights
+from dp_spark.label_model.standard_errors import agreement_scores
 
 MAX_ROUNDS = 1000
 TOLERANCE = 1e-10  # on the variance between LFs
@@ -45,13 +46,10 @@ def overdispersion(counts: VoteCounts, estimates: Estimates) -> float | None:
     determined = np.ones(counts.num_lfs, dtype=np.bool_)
     determined[list(estimates.findings.undetermined)] = False
     pairs = estimates.pairs & determined[:, None] & determined[None, :]
-    degrees = int(pairs.sum()) // 2 - int(pairs.any(axis=1).sum())
+    degrees = num_spare_pairs(pairs)
     if degrees <= 0:
         return None
-    k = counts.num_classes
-    Z = (k * counts.agreements - counts.overlaps) / np.maximum((k - 1) * counts.overlaps, 1)
-    residuals = Z - np.outer(estimates.q, estimates.q)
-    chi_squared = float((agreement_weights(counts, pairs, estimates.q) * residuals**2).sum()) / 2
+    chi_squared = float((agreement_scores(counts, pairs, estimates.q) ** 2).sum()) / 2
     return max(1.0, chi_squared / degrees)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dp_spark.counting.agreement import Mask
+from dp_spark.counting.agreement import Mask, agreement_matrix
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.model import Vector
 from dp_spark.labeling.votes import classes_of
@@ -66,6 +66,12 @@ def expected_agreement(counts: VoteCounts, q: Vector) -> Vector:
     """P(agree | both vote) = ((k - 1) q_i q_j + 1) / k: (m, m); no closer to 0 and 1 than N votes can show."""
     k, least = counts.num_classes, 1 / (counts.overlaps + 2)
     return np.asarray(np.clip(((k - 1) * np.outer(q, q) + 1) / k, least, 1 - least))
+
+
+def agreement_scores(counts: VoteCounts, pairs: Mask, q: Vector) -> Vector:
+    """(Z_ij - q_i q_j) in standard deviations of Z: (m, m); 0 for other pairs."""
+    residuals = agreement_matrix(counts)[0] - np.outer(q, q)
+    return np.asarray(residuals * np.sqrt(agreement_weights(counts, pairs, q)))
 
 
 def agreement_weights(counts: VoteCounts, pairs: Mask, q: Vector) -> Vector:

@@ -3,7 +3,7 @@ import pytest
 from label_matrices import dependent, two_sided
 
 from dp_spark import VoteCounts, fit_label_model
-from dp_spark.counting.agreement import informative_pairs
+from dp_spark.counting.agreement import clusters, informative_pairs
 from dp_spark.label_model.assumptions import stated
 from dp_spark.label_model.dependencies import (
     find_dependencies,
@@ -16,8 +16,7 @@ TEN = [0.85, 0.8, 0.8, 0.75, 0.7, 0.7, 0.65, 0.65, 0.6, 0.6]
 
 def found_in(votes):
     counts = VoteCounts.from_votes(votes)
-    pairs = find_dependencies(counts, informative_pairs(counts))
-    return measured(counts, pairs, np.zeros(counts.num_lfs)).clusters()
+    return clusters(find_dependencies(counts, informative_pairs(counts)))
 
 
 @pytest.mark.parametrize("seed", range(3))
