@@ -35,6 +35,7 @@ class TableConfig(_Strict):
             given, `test_share` of the rows are set apart by a hash of the key.
         test_share: see `split`.
         generator: "package.module:function" that makes the table from a Spark session if `path` is not there.
+        cluster: columns whose values rows share that belong together, as of `count_votes`.
     """
 
     path: str
@@ -43,6 +44,7 @@ class TableConfig(_Strict):
     split: str | None = None
     test_share: Share = 0.2
     generator: str | None = None
+    cluster: list[str] = []
 
 
 class LabelingConfig(_Strict):

@@ -109,7 +109,8 @@ def read_points(run: Run) -> DataFrame:
         write_table(make(run.spark), table.path, run.storage, kind="table", description={}, key=table.key)
     points = run.spark.read.parquet(table.path)
     extra = [name for name in (table.gold, table.split) if name]
-    refuse_missing_columns(points, {"table.key": table.key, "table.gold or table.split": extra}, table.path)
+    wanted = {"table.key": table.key, "table.gold or table.split": extra, "table.cluster": table.cluster}
+    refuse_missing_columns(points, wanted, table.path)
     if table.gold and not isinstance(points.schema[table.gold].dataType, IntegralType):
         raise SchemaError(
             f"table.gold: the column {table.gold!r} is of type "

@@ -59,8 +59,10 @@ def run_apply_lfs(run: Run) -> None:
 
 
 def run_count_votes(run: Run) -> None:
-    """From label_matrix to vote_counts.npz."""
-    _publish_file(run, "vote_counts.npz", count_votes(read_matrix(run)).to_bytes())
+    """From label_matrix to vote_counts.npz; with clusters from table, too."""
+    cluster = run.config.table.cluster
+    counts = count_votes(read_matrix(run), cluster, read_points(run) if cluster else None)
+    _publish_file(run, "vote_counts.npz", counts.to_bytes())
 
 
 def run_fit_label_model(run: Run) -> None:

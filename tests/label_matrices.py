@@ -62,8 +62,25 @@ def dependent(
     return np.concatenate([votes, copies.astype(np.int8)], axis=1), gold
 
 
+def documents(seed, n=5000, accuracies=(0.9, 0.8, 0.7, 0.65, 0.6), coverage=0.5, size=20, alike=6):
+    """Data points in documents of one size, in each of which an LF has an accuracy of its own around its mean.
+
+    Returns:
+        votes (n, m), gold (n,), and the document of each data point (n,).
+    """
+    random = np.random.default_rng(seed)
+    accuracies, clusters = np.asarray(accuracies), np.arange(n) // size
+    gold = random.integers(0, 2, n)
+    of_document = random.beta(
+        accuracies * alike, (1 - accuracies) * alike, (clusters[-1] + 1, len(accuracies))
+    )
+    votes = _noisy(random, gold[:, None], of_document[clusters], 2)
+    votes[random.random(votes.shape) >= coverage] = -1
+    return *_coded(votes, gold, 2), clusters
+
+
 def _noisy(random, gold, accuracies, k):
-    shape = (len(gold), len(accuracies))
+    shape = np.broadcast_shapes(gold.shape, accuracies.shape)
     wrong = (gold + random.integers(1, k, shape)) % k
     return np.where(random.random(shape) < accuracies, np.broadcast_to(gold, shape), wrong)
 

@@ -56,7 +56,7 @@ def test_a_configuration_cannot_be_changed():
 @pytest.mark.parametrize(
     ("section", "key", "known"),
     [
-        ("[table]", "table.kye", "generator, gold, key, path, split, test_share"),
+        ("[table]", "table.kye", "cluster, generator, gold, key, path, split, test_share"),
         (
             "[labeling]",
             "labeling.kye",

@@ -62,7 +62,7 @@ def edited(**changes):
     text = re.sub(r"num_epochs = \d+", "num_epochs = 3", SPAM)
     for name, value in {"table__path": "nowhere", **changes}.items():
         section, _, key = name.partition("__")
-        start = text.index(f"[{section}]")
+        start = text.index(f"\n[{section}]") + 1
         head, tail = text[:start], text[start:]
         line = f"{key} = {json.dumps(value)}"
         tail, found = re.subn(rf"(?m)^{key} = .*$", line, tail, count=1)
@@ -141,6 +141,23 @@ def test_the_metrics_name_the_stages_the_labeling_functions_and_the_accuracies(f
         low <= row["accuracy"] <= high for row in metrics["lfs"] for low, high in [row["accuracy_interval"]]
     )
     assert metrics["label_model_choice"]["model"] == metrics["label_model"]
+
+
+def test_rows_of_one_cluster_are_counted_as_one_block(storage, table, tmp_path):
+    run = Run(storage, edited(table__path=table, table__cluster=["text"]), str(tmp_path))
+    run_stage(run, "apply-lfs")
+    run_stage(run, "count-votes")
+    run_stage(run, "fit-label-model")
+    counts = VoteCounts.from_bytes(storage.read_bytes(run.path("vote_counts.npz")))
+    assert counts.patterns.block_counts.sum() == counts.num_data_points == NUM_COMMENTS
+    assert LabelModel.load(run.path("label_model.json")).diagnostics["clusters_known"]
+
+
+def test_a_cluster_column_that_is_not_there_is_refused_before_any_work(storage, table, tmp_path):
+    run = Run(storage, edited(table__path=table, table__cluster=["page"]), str(tmp_path / "out"))
+    with pytest.raises(SchemaError, match="table.cluster reads 'page'"):
+        run_pipeline(run)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

@@ -14,16 +14,22 @@ from dp_spark.labeling.votes import Votes
 def halves(counts: VoteCounts) -> tuple[VoteCounts, VoteCounts]:
     """The data points of every pattern in two halves; odd ones go to the first and the second in turn.
 
-    Above the cap of patterns these are halves of the sample, complete in themselves.
+    Where clusters are known, every other block is the first half, so that none is in both. Above the cap of
+    patterns these are halves of the sample, complete in themselves.
     """
-    times = counts.patterns.counts
+    times, by_block = counts.patterns.counts, counts.patterns.block_counts
+    if by_block is not None:
+        is_first = np.arange(by_block.shape[1]) % 2 == 0
+        return _of_patterns(counts, by_block * is_first), _of_patterns(counts, by_block * ~is_first)
     odd = times % 2
     first = times // 2 + odd * (np.cumsum(odd) % 2)
     return _of_patterns(counts, first), _of_patterns(counts, times - first)
 
 
 def _of_patterns(counts: VoteCounts, times: npt.NDArray[np.int64]) -> VoteCounts:
-    """The counts of data points with these patterns, which occur so often."""
+    """The counts of data points with these patterns, which occur so often: (num_patterns,), or by block."""
+    by_block = times if times.ndim > 1 else None
+    times = times.sum(axis=1) if times.ndim > 1 else times
     present = times > 0
     votes, times = counts.patterns.votes[present], times[present]
     overlapping, conflicting = shared_votes(votes)
@@ -33,7 +39,7 @@ def _of_patterns(counts: VoteCounts, times: npt.NDArray[np.int64]) -> VoteCounts
         joint=_joint(votes, times, counts.num_classes),
         num_overlaps=times @ overlapping,
         num_conflicts=times @ conflicting,
-        patterns=PatternCounts(votes, times, 0),
+        patterns=PatternCounts(votes, times, 0, None if by_block is None else by_block[present]),
     )
 
 

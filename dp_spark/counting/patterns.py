@@ -16,7 +16,10 @@ from dp_spark.hashing import GOLDEN_GAMMA, mixed
 from dp_spark.labeling.votes import Votes
 
 MAX_PATTERNS = 50_000  # at m=100 LFs 5.4 MB; the moments of a larger sample hardly gain
+NUM_BLOCKS = 64  # of data points, by a hash of their cluster; standard errors from them are good to 9%
 _HASH_BITS = 64
+
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,14 @@ class PatternCounts:
         votes: (num_patterns, m) int8.
         counts: (num_patterns,) int64: on how many data points each occurs; exact.
         log2_rate: patterns are kept with probability 2**-log2_rate, by their hash; 0 keeps all.
+        block_counts: (num_patterns, NUM_BLOCKS) int64: `counts` for each block of data points; a cluster of
+            data points that belong together is in one block as a whole. None if nothing is known of clusters.
     """
 
     votes: Votes
-    counts: npt.NDArray[np.int64]
+    counts: Counts
     log2_rate: int
+    block_counts: Counts | None = None
 
     @property
     def sample_rate(self) -> float:
@@ -39,18 +45,45 @@ class PatternCounts:
         return float(2.0**-self.log2_rate)
 
 
-def count_patterns(votes: Votes, log2_rate: int = 0) -> PatternCounts:
-    """The pattern counts of (n, m) votes, sampled at least as thinly as 2**-log2_rate."""
-    kept = votes[_is_kept(pattern_hashes(votes), log2_rate)]
-    return _thinned(kept, np.ones(len(kept), dtype=np.int64), log2_rate)
+def empty_patterns(num_lfs: int, *, has_blocks: bool = False) -> PatternCounts:
+    """The pattern counts of no data points.
+
+    Args:
+        num_lfs: m.
+        has_blocks: whether blocks are counted apart.
+    """
+    times = np.zeros((0, NUM_BLOCKS) if has_blocks else 0, dtype=np.int64)
+    return _thinned(np.zeros((0, num_lfs), np.int8), times, 0)
+
+
+def count_patterns(votes: Votes, log2_rate: int = 0, blocks: Counts | None = None) -> PatternCounts:
+    """The pattern counts of some data points.
+
+    Args:
+        votes: (n, m) int8.
+        log2_rate: patterns are sampled at least as thinly as 2**-log2_rate.
+        blocks: (n,) int64 in [0, NUM_BLOCKS): the block of each data point; None if they are not known.
+    """
+    times = np.ones(len(votes), np.int64) if blocks is None else np.eye(NUM_BLOCKS, dtype=np.int64)[blocks]
+    kept = _is_kept(pattern_hashes(votes), log2_rate)
+    return _thinned(votes[kept], times[kept], log2_rate)
 
 
 def merge_patterns(a: PatternCounts, b: PatternCounts) -> PatternCounts:
-    """The pattern counts of both parts together."""
+    """The pattern counts of both parts together.
+
+    Raises:
+        ValueError: if blocks are counted apart in one of them only.
+    """
+    if (a.block_counts is None) != (b.block_counts is None):
+        raise ValueError(
+            "pattern counts with clusters and without cannot be added: expected both the same. Count both tables with "
+            "the same clusters."
+        )
     log2_rate = max(a.log2_rate, b.log2_rate)
-    votes, counts = np.concatenate([a.votes, b.votes]), np.concatenate([a.counts, b.counts])
+    votes, times = np.concatenate([a.votes, b.votes]), np.concatenate([_times(a), _times(b)])
     kept = _is_kept(pattern_hashes(votes), log2_rate)
-    return _thinned(votes[kept], counts[kept], log2_rate)
+    return _thinned(votes[kept], times[kept], log2_rate)
 
 
 def pattern_hashes(votes: Votes) -> npt.NDArray[np.uint64]:
@@ -68,26 +101,33 @@ def pattern_hashes(votes: Votes) -> npt.NDArray[np.uint64]:
     return hashes
 
 
-def _thinned(votes: Votes, counts: npt.NDArray[np.int64], log2_rate: int) -> PatternCounts:
-    votes, counts = _distinct(votes, counts)
+def _times(patterns: PatternCounts) -> Counts:
+    """How often each pattern occurs: by block, if that is known."""
+    return patterns.counts if patterns.block_counts is None else patterns.block_counts
+
+
+def _thinned(votes: Votes, times: Counts, log2_rate: int) -> PatternCounts:
+    votes, times = _distinct(votes, times)
     hashes = pattern_hashes(votes)
     while len(votes) > MAX_PATTERNS and log2_rate < _HASH_BITS - 1:
         log2_rate += 1
         kept = _is_kept(hashes, log2_rate)
-        votes, counts, hashes = votes[kept], counts[kept], hashes[kept]
-    return PatternCounts(votes, counts, log2_rate)
+        votes, times, hashes = votes[kept], times[kept], hashes[kept]
+    if times.ndim == 1:
+        return PatternCounts(votes, times, log2_rate)
+    return PatternCounts(votes, times.sum(axis=1), log2_rate, times)
 
 
-def _distinct(votes: Votes, counts: npt.NDArray[np.int64]) -> tuple[Votes, npt.NDArray[np.int64]]:
-    """Sorted distinct rows with the sums of their counts."""
+def _distinct(votes: Votes, times: Counts) -> tuple[Votes, Counts]:
+    """Sorted distinct rows with the sums of how often they occur."""
     if votes.shape[1] == 0 or len(votes) == 0:
-        return votes[:0], counts[:0]
+        return votes[:0], times[:0]
     rows = np.ascontiguousarray(votes).view(np.dtype((np.void, votes.shape[1]))).ravel()
     hashes, first, group = np.unique(pattern_hashes(votes), return_index=True, return_inverse=True)
     if not np.array_equal(rows[first][group], rows):  # two vote vectors with one hash: compare the rows
         _, first, group = np.unique(rows, return_index=True, return_inverse=True)
-    sums = np.zeros(len(first), dtype=np.int64)
-    np.add.at(sums, group, counts)
+    sums = np.zeros((len(first), *times.shape[1:]), dtype=np.int64)
+    np.add.at(sums, group, times)
     order = np.argsort(rows[first])
     return votes[first][order], sums[order]
 

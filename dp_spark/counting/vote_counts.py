@@ -14,13 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from dp_spark.counting.indicators import BLOCK_ROWS, shared_votes, vote_indicators
-from dp_spark.counting.patterns import PatternCounts, count_patterns, merge_patterns
+from dp_spark.counting.patterns import (
+    NUM_BLOCKS,
+    PatternCounts,
+    count_patterns,
+    empty_patterns,
+    merge_patterns,
+)
+from dp_spark.hashing import mixed
 from dp_spark.labeling.votes import Votes, check_votes, classes_of
 
 Counts = npt.NDArray[np.int64]
 
 MAX_INDICATORS = 1 << 14  # num_lfs * num_classes; the joint counts then take 2 GiB
-FORMAT_VERSION = 2  # 1 had no num_overlaps and num_conflicts
+FORMAT_VERSION = 3  # 1 had no num_overlaps and num_conflicts, 2 no blocks
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class VoteCounts:
         num_classes: int = 2,
         lf_names: Sequence[str] | None = None,
         lf_hashes: Sequence[str] = (),
+        clusters: npt.ArrayLike | None = None,
     ) -> "VoteCounts":
         """The counts of a label matrix in memory.
 
@@ -64,9 +72,11 @@ class VoteCounts:
             num_classes: k, 2 to 127.
             lf_names: m unique names; default: "lf_0", "lf_1", ...
             lf_hashes: m content hashes, or nothing.
+            clusters: (n,) integers, the same for data points that belong together (repeated rows, sentences of
+                one document): intervals then count clusters, not data points.
 
         Raises:
-            ValueError: if a vote is not legal, or names and columns do not match.
+            ValueError: if a vote is not legal, or names, clusters and columns do not match.
         """
         votes = np.asarray(votes)
         check_votes(votes, num_classes)
@@ -74,13 +84,18 @@ class VoteCounts:
             tuple(lf_names) if lf_names is not None else tuple(f"lf_{i}" for i in range(votes.shape[1])),
             tuple(lf_hashes),
             num_classes,
+            has_blocks=clusters is not None,
         )
+        blocks = None if clusters is None else _blocks_of(clusters, len(votes))
         if votes.shape[1] != counts.num_lfs:
             raise ValueError(
                 f"votes has {votes.shape[1]} columns and {counts.num_lfs} LF names: expected as many."
             )
         for start in range(0, len(votes), BLOCK_ROWS):
-            counts = counts.with_votes(votes[start : start + BLOCK_ROWS].astype(np.int8, copy=False))
+            rows = slice(start, start + BLOCK_ROWS)
+            counts = counts.with_votes(
+                votes[rows].astype(np.int8, copy=False), None if blocks is None else blocks[rows]
+            )
         return counts
 
     @property
@@ -119,8 +134,18 @@ class VoteCounts:
         """The share of data points that each LF votes on: (m,) float64 in [0, 1]; 0 without data."""
         return np.asarray(self.num_votes / max(self.num_data_points, 1), dtype=np.float64)
 
-    def with_votes(self, votes: Votes) -> "VoteCounts":
-        """These counts and those of at most BLOCK_ROWS more data points: (rows, m) int8, legal votes."""
+    @property
+    def has_blocks(self) -> bool:
+        """Whether clusters of data points are known."""
+        return self.patterns.block_counts is not None
+
+    def with_votes(self, votes: Votes, blocks: Counts | None = None) -> "VoteCounts":
+        """These counts and those of at most BLOCK_ROWS more data points.
+
+        Args:
+            votes: (rows, m) int8, legal votes.
+            blocks: (rows,) int64 in [0, NUM_BLOCKS): the block of each, if these counts have blocks.
+        """
         indicators = vote_indicators(votes, self.num_classes)
         overlapping, conflicting = shared_votes(votes)
         return replace(
@@ -129,7 +154,7 @@ class VoteCounts:
             joint=self.joint + (indicators.T @ indicators).astype(np.int64).reshape(self.joint.shape),
             num_overlaps=self.num_overlaps + np.count_nonzero(overlapping, axis=0),
             num_conflicts=self.num_conflicts + np.count_nonzero(conflicting, axis=0),
-            patterns=merge_patterns(self.patterns, count_patterns(votes, self.patterns.log2_rate)),
+            patterns=merge_patterns(self.patterns, count_patterns(votes, self.patterns.log2_rate, blocks)),
         )
 
     def __add__(self, other: "VoteCounts") -> "VoteCounts":
@@ -165,6 +190,7 @@ class VoteCounts:
             "log2_rate": self.patterns.log2_rate,
         }
         buffer = io.BytesIO()
+        by_block = self.patterns.block_counts
         np.savez(
             buffer,
             header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
@@ -173,6 +199,7 @@ class VoteCounts:
             num_conflicts=self.num_conflicts,
             patterns=self.patterns.votes,
             pattern_counts=self.patterns.counts,
+            block_counts=np.zeros((len(self.patterns.counts), 0), np.int64) if by_block is None else by_block,
         )
         return buffer.getvalue()
 
@@ -191,7 +218,12 @@ class VoteCounts:
                     f"these vote counts have format version {header['version']}: this dp_spark reads up to "
                     f"{FORMAT_VERSION}. Use the version that wrote them, or a newer one."
                 )
-            patterns = PatternCounts(arrays["patterns"], arrays["pattern_counts"], header["log2_rate"])
+            by_block = arrays.get("block_counts")
+            if by_block is not None and by_block.shape[1] == 0:
+                by_block = None
+            patterns = PatternCounts(
+                arrays["patterns"], arrays["pattern_counts"], header["log2_rate"], by_block
+            )
             if header["version"] == 1:
                 num_overlaps, num_conflicts = _totals_of_version_1(patterns)
             else:
@@ -208,8 +240,16 @@ class VoteCounts:
             )
 
 
-def empty_counts(lf_names: tuple[str, ...], lf_hashes: tuple[str, ...], num_classes: int) -> VoteCounts:
+def empty_counts(
+    lf_names: tuple[str, ...], lf_hashes: tuple[str, ...], num_classes: int, *, has_blocks: bool = False
+) -> VoteCounts:
     """The counts of no data points: the neutral element of `+`.
+
+    Args:
+        lf_names: m names.
+        lf_hashes: m content hashes, or empty.
+        num_classes: k.
+        has_blocks: whether blocks of data points are counted apart.
 
     Raises:
         ValueError: if names are missing or not unique, hashes do not match them, or m * k is too large.
@@ -234,8 +274,19 @@ def empty_counts(lf_names: tuple[str, ...], lf_hashes: tuple[str, ...], num_clas
         joint=np.zeros((num_lfs, k, num_lfs, k), dtype=np.int64),
         num_overlaps=np.zeros(num_lfs, dtype=np.int64),
         num_conflicts=np.zeros(num_lfs, dtype=np.int64),
-        patterns=PatternCounts(np.zeros((0, num_lfs), np.int8), np.zeros(0, np.int64), 0),
+        patterns=empty_patterns(num_lfs, has_blocks=has_blocks),
     )
+
+
+def _blocks_of(clusters: npt.ArrayLike, num_rows: int) -> Counts:
+    """The block of every data point: a hash of its cluster, modulo NUM_BLOCKS: (n,) int64."""
+    given = np.asarray(clusters)
+    if given.shape != (num_rows,) or not np.issubdtype(given.dtype, np.integer):
+        raise ValueError(
+            f"clusters has shape {given.shape} and type {given.dtype}: expected one integer for each of {num_rows} "
+            "data points. Number the clusters, as np.unique(names, return_inverse=True)[1] does."
+        )
+    return np.asarray(mixed(given.astype(np.uint64)) % np.uint64(NUM_BLOCKS), dtype=np.int64)
 
 
 def _totals_of_version_1(patterns: PatternCounts) -> tuple[Counts, Counts]:

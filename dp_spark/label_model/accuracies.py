@@ -61,6 +61,7 @@ class Estimates:
         copies: (m, m) bool: pairs of LFs that are one LF twice.
         completion: how the solver ended; None if nothing could be fitted.
         findings: what is not determined, and what else the user should know.
+        design_effect: how many data points count as one independent one; 1 unless clusters are known.
     """
 
     q: Vector
@@ -69,6 +70,7 @@ class Estimates:
     copies: Mask
     completion: Completion | None
     findings: Findings
+    design_effect: float = 1.0
 
     @property
     def status(self) -> str:
@@ -90,18 +92,18 @@ def estimate_accuracies(
     informative, candidates = informative_pairs(counts), _duplicate_candidates(counts)
     if dependent is not None:
         informative, candidates = informative & ~dependent, candidates & ~dependent
-    q, errors, completion = _fit(counts, informative & ~candidates, findings, assumptions)
+    q, errors, effect, completion = _fit(counts, informative & ~candidates, findings, assumptions)
     copies = _duplicates(counts, candidates, q)
     pairs = informative & ~copies
     if (candidates & ~copies).any():  # equal by chance, as two good LFs can be: they are evidence after all
         findings = Findings()
-        q, errors, completion = _fit(counts, pairs, findings, assumptions)
+        q, errors, effect, completion = _fit(counts, pairs, findings, assumptions)
     findings.warnings.extend(
         f"{named(counts, cluster)} cast the same votes on the same data points: they count as one "
         "labeling function together. Remove all but one."
         for cluster in clusters(copies)
     )
-    return Estimates(q, errors, pairs, copies, completion, findings)
+    return Estimates(q, errors, pairs, copies, completion, findings, effect)
 
 
 def identified_parts(counts: VoteCounts, pairs: Mask, findings: Findings) -> list[list[int]]:
@@ -140,12 +142,12 @@ def named(counts: VoteCounts, members: Sequence[int]) -> str:
 
 def _fit(
     counts: VoteCounts, pairs: Mask, findings: Findings, assumptions: Assumptions | None
-) -> tuple[Vector, Vector, Completion | None]:
-    """The q of the LFs in identified components, 0 elsewhere; its standard errors; how the solver ended."""
+) -> tuple[Vector, Vector, float, Completion | None]:
+    """The q of the LFs in identified components, 0 elsewhere; its errors and design effect; how the solver ended."""
     identified = identified_parts(counts, pairs, findings)
     q = np.zeros(counts.num_lfs)
     if not identified:
-        return q, np.full(counts.num_lfs, np.inf), None
+        return q, np.full(counts.num_lfs, np.inf), 1.0, None
     members = np.array(sorted(sum(identified, [])))
     block = np.ix_(members, members)
     Z, _ = agreement_matrix(counts)
@@ -153,12 +155,12 @@ def _fit(
     if completion.status != "converged":
         findings.warnings.append(not_converged(completion.num_steps))
     q[members] = completion.q
-    errors, k = standard_errors(counts, pairs, q), counts.num_classes
+    (errors, effect), k = standard_errors(counts, pairs, q), counts.num_classes
     for component in identified:
         by_gold = assumptions is not None and _choose_sign_by_gold(component, q, assumptions, k)
         if not by_gold:
             _choose_sign(counts, component, q, errors, findings)
-    return q, errors, completion
+    return q, errors, effect, completion
 
 
 def _choose_sign_by_gold(component: list[int], q: Vector, assumptions: Assumptions, k: int) -> bool:

@@ -66,8 +66,10 @@ def one_coin_gradient_descent(counts: VoteCounts, assumptions: Assumptions, *, s
             f"gradient descent took all of its {completion.num_steps} steps; the largest gradient is "
             f"{completion.gradient:.2g}. model='one_coin' converges."
         )
-    errors = standard_errors(counts, observed, completion.q)
-    estimates = Estimates(completion.q, errors, observed, np.zeros_like(observed), completion, findings)
+    errors, effect = standard_errors(counts, observed, completion.q)
+    estimates = Estimates(
+        completion.q, errors, observed, np.zeros_like(observed), completion, findings, effect
+    )
     return _label_model("gradient_descent", counts, assumptions, estimates)
 
 
@@ -79,6 +81,8 @@ def fit_diagnostics(counts: VoteCounts, estimates: Estimates) -> dict[str, objec
         "num_steps": 0 if completion is None else completion.num_steps,
         "loss": 0.0 if completion is None else completion.loss,
         "num_data_points": counts.num_data_points,
+        "clusters_known": counts.has_blocks,
+        "design_effect": estimates.design_effect,
         "standard_errors": [float(e) * (k - 1) / k if np.isfinite(e) else None for e in estimates.errors],
         "fallback_lfs": [counts.lf_names[i] for i in sorted(estimates.findings.undetermined)],
     }

@@ -39,6 +39,8 @@ class Shrunk:
 def overdispersion(counts: VoteCounts, estimates: Estimates) -> float | None:
     """φ = χ² / degrees of freedom of the agreements, at least 1; None if nothing is left to check the fit.
 
+    What clusters of data points explain of it is not misfit: it is in the standard errors already.
+
     Args:
         counts: of the label matrix.
         estimates: fitted to them.
@@ -50,7 +52,7 @@ def overdispersion(counts: VoteCounts, estimates: Estimates) -> float | None:
     if degrees <= 0:
         return None
     chi_squared = float((agreement_scores(counts, pairs, estimates.q) ** 2).sum()) / 2
-    return max(1.0, chi_squared / degrees)
+    return max(1.0, chi_squared / degrees / estimates.design_effect)
 
 
 def shrink(q: Vector, errors: Vector, mean: Vector | float) -> Shrunk:

@@ -5,31 +5,37 @@ import numpy as np
 from dp_spark.counting.agreement import Mask, agreement_matrix
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.model import Vector
-from dp_spark.labeling.votes import classes_of
+from dp_spark.label_model.scatter import Scores, design_effect, scatter
+from dp_spark.labeling.votes import Votes, classes_of
 
-PATTERNS_PER_BLOCK = 1 << 13  # of 1,000 LFs 64 MiB per array
 SINGULAR = 1e-9  # added to the diagonal of the information matrix, whose mean is 1, before inverting it
 
 
-def standard_errors(counts: VoteCounts, pairs: Mask, q: Vector) -> Vector:
-    """Standard errors of q: (m,), infinite for LFs without informative pairs.
+def standard_errors(counts: VoteCounts, pairs: Mask, q: Vector) -> tuple[Vector, float]:
+    """Standard errors of q, and how many data points count as one independent one.
 
-    The sandwich B⁻¹ M B⁻¹ of M-estimation (Huber 1967; White 1982): B the Gauss-Newton information of the
-    weighted loss, M the sum over data points of the products of their gradients, from the pattern counts. It
-    does not take the pairs as independent, which share data points, nor the model as true. Few votes that
-    happen to fit leave no scatter: an error is at least what it would be if the pairs were independent.
+    The sandwich B⁻¹ M B⁻¹ of M-estimation (`scatter`): B the Gauss-Newton information of the weighted loss, M the
+    scatter of its gradient. It does not take the pairs as independent, which share data points, nor the model as true.
+    Few votes that happen to fit leave no scatter: an error is at least what it would be if the pairs were independent.
+
+    Returns:
+        (m,) errors, infinite for LFs without informative pairs; the design effect, 1 unless clusters are known.
     """
     weights = np.where(pairs, counts.overlaps, 0).astype(np.float64)
     information = _information(weights, q)
     errors = np.full(counts.num_lfs, np.inf)
     known = np.flatnonzero(np.diag(information) > 0)
-    if len(known):
-        block = np.ix_(known, known)
-        inverse = _inverse(information[block])
-        sandwich = inverse @ _gradient_products(counts, pairs, q)[block] @ inverse
-        independent = _inverse(_information(agreement_weights(counts, pairs, q), q)[block])
-        errors[known] = np.sqrt(np.maximum(np.diag(sandwich), np.diag(independent)))
-    return errors
+    if not len(known):
+        return errors, 1.0
+    clustered, independent = scatter(counts, _gradients(counts.num_classes, pairs, q), counts.num_lfs)
+    if np.isinf(clustered).any():  # all data points are one cluster
+        return errors, 1.0
+    block = np.ix_(known, known)
+    inverse = _inverse(information[block])
+    sandwich = inverse @ clustered[block] @ inverse
+    of_pairs = _inverse(_information(agreement_weights(counts, pairs, q), q)[block])
+    errors[known] = np.sqrt(np.maximum(np.diag(sandwich), np.diag(of_pairs)))
+    return errors, design_effect(clustered[block], independent[block])
 
 
 def _information(weights: Vector, q: Vector) -> Vector:
@@ -44,22 +50,20 @@ def _inverse(information: Vector) -> Vector:
     return np.asarray(np.linalg.inv(information / scale + SINGULAR * np.eye(len(information))) / scale)
 
 
-def _gradient_products(counts: VoteCounts, pairs: Mask, q: Vector) -> Vector:
-    """Σ over data points of g gᵀ: (m, m), with g_i = Σ_j (z_ij - q_i q_j) q_j over the others that vote there.
+def _gradients(k: int, pairs: Mask, q: Vector) -> Scores:
+    """Of a data point: g_i = Σ_j (z_ij - q_i q_j) q_j over the other LFs that vote there, if LF i does.
 
-    z_ij is (k [they agree] - 1) / (k - 1). Of sampled patterns, the sum is scaled up.
+    z_ij is (k [they agree] - 1) / (k - 1).
     """
-    k, total = counts.num_classes, np.zeros((counts.num_lfs, counts.num_lfs))
     by_q, by_square = (pairs * q).T, (pairs * q**2).T
-    for first in range(0, len(counts.patterns.counts), PATTERNS_PER_BLOCK):
-        block = slice(first, first + PATTERNS_PER_BLOCK)
-        votes = counts.patterns.votes[block]
+
+    def gradients(votes: Votes) -> Vector:
         voted = (votes != 0).astype(np.float64)
         of_class = [(votes == c).astype(np.float64) for c in classes_of(k)]
         agreeing = np.sum([cast * (cast @ by_q) for cast in of_class], axis=0)
-        gradients = voted * ((k * agreeing - voted @ by_q) / (k - 1) - q * (voted @ by_square))
-        total += (gradients * counts.patterns.counts[block, None]).T @ gradients
-    return total / counts.patterns.sample_rate
+        return np.asarray(voted * ((k * agreeing - voted @ by_q) / (k - 1) - q * (voted @ by_square)))
+
+    return gradients
 
 
 def expected_agreement(counts: VoteCounts, q: Vector) -> Vector:

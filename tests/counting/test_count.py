@@ -47,3 +47,36 @@ def test_votes_of_another_number_of_lfs_are_refused_on_the_driver(matrix):
 def test_the_share_covered_is_that_of_rows_with_a_vote():
     votes = np.array([[1, 0], [0, 0], [0, -1], [0, 0]], dtype=np.int8)
     assert count.share_covered(VoteCounts.from_votes(votes)) == 2 / 4
+
+
+@pytest.fixture(scope="module")
+def points(spark):
+    """The keys, each in one of 50 documents; every third in none."""
+    return spark.range(TASK.num_data_points).selectExpr("id", "if(id % 3 = 0, null, id % 50) AS document")
+
+
+def test_clusters_are_found_by_key_whatever_the_partitioning(matrix, points):
+    counts = count_votes(matrix, ["document"], points.repartition(5))
+    again = count_votes(matrix, ["document"], points.orderBy("document"))
+    assert counts.to_bytes() == again.to_bytes()
+    assert counts.num_data_points == TASK.num_data_points
+    assert np.array_equal(counts.joint, count_votes(matrix).joint)
+    in_block = counts.patterns.block_counts.sum(axis=0)
+    assert in_block.sum() == TASK.num_data_points
+    assert in_block.min() > 0
+    assert in_block.max() > 40  # a document of 40 rows, and some of those without one
+
+
+def test_a_key_column_can_be_the_cluster(matrix):
+    counts = count_votes(matrix, ["id"])
+    assert (counts.patterns.block_counts.sum(axis=0) > 0).all()
+    assert counts.num_data_points == TASK.num_data_points
+
+
+def test_cluster_columns_that_are_not_there_and_doubled_keys_are_refused(matrix, points):
+    with pytest.raises(SchemaError, match="document"):
+        count_votes(matrix, ["document"])
+    with pytest.raises(SchemaError, match="page"):
+        count_votes(matrix, ["page"], points)
+    with pytest.raises(SchemaError, match="twice|more than once|occur"):
+        count_votes(matrix, ["document"], points.union(points))

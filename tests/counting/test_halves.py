@@ -27,3 +27,12 @@ def test_halves_of_sampled_patterns_are_complete_in_themselves(monkeypatch):
     for half in halves(counts):
         repeated = np.repeat(half.patterns.votes, half.patterns.counts, axis=0)
         assert half.to_bytes() == VoteCounts.from_votes(repeated).to_bytes()
+
+
+def test_no_cluster_is_in_both_halves():
+    votes = np.repeat(random_votes(300, 4), 5, axis=0)
+    counts = VoteCounts.from_votes(votes, clusters=np.repeat(np.arange(300), 5))
+    first, second = halves(counts)
+    assert (first + second).to_bytes() == counts.to_bytes()
+    assert not (first.patterns.block_counts.any(axis=0) & second.patterns.block_counts.any(axis=0)).any()
+    assert (first.patterns.counts % 5 == 0).all()

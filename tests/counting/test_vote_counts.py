@@ -179,7 +179,7 @@ def test_counts_of_version_1_with_a_sample_of_patterns_are_refused(monkeypatch):
 
 
 def test_counts_of_a_newer_version_are_refused():
-    with pytest.raises(ValueError, match="format version 9: this dp_spark reads up to 2"):
+    with pytest.raises(ValueError, match="format version 9: this dp_spark reads up to 3"):
         VoteCounts.from_bytes(rewritten(VoteCounts.from_votes(VOTES), 9))
 
 
@@ -214,3 +214,30 @@ def test_names_that_do_not_match_the_votes_are_refused():
 def test_joint_counts_that_would_not_fit_are_refused():
     with pytest.raises(ValueError, match="9000 LFs times 2 classes are 18000"):
         VoteCounts.from_votes(np.zeros((1, 9000), dtype=np.int8))
+
+
+def test_patterns_of_clusters_are_counted_by_block():
+    votes = random_votes(500, 4)
+    counts = VoteCounts.from_votes(votes, clusters=np.arange(500) // 5)
+    plain = VoteCounts.from_votes(votes)
+    assert np.array_equal(counts.patterns.votes, plain.patterns.votes)
+    assert np.array_equal(counts.patterns.block_counts.sum(axis=1), plain.patterns.counts)
+    assert (counts.patterns.block_counts.sum(axis=0) % 5 == 0).all()  # no cluster is in two blocks
+    assert VoteCounts.from_bytes(counts.to_bytes()).to_bytes() == counts.to_bytes()
+
+
+def test_counts_with_clusters_add_up_in_any_order_and_not_with_others():
+    votes, clusters = random_votes(500, 4), np.arange(500) // 5
+    whole = VoteCounts.from_votes(votes, clusters=clusters)
+    parts = [VoteCounts.from_votes(votes[i::3], clusters=clusters[i::3]) for i in range(3)]
+    assert (parts[2] + parts[0] + parts[1]).to_bytes() == whole.to_bytes()
+    with pytest.raises(ValueError, match="with clusters and without cannot be added"):
+        parts[0] + VoteCounts.from_votes(votes)
+
+
+@pytest.mark.parametrize("clusters", [np.arange(4), np.full(5, 0.5), ["a"] * 5])
+def test_clusters_that_are_not_one_integer_per_row_are_refused(clusters):
+    with pytest.raises(
+        ValueError, match="clusters has shape .*: expected one integer for each of 5 data points"
+    ):
+        VoteCounts.from_votes(random_votes(5, 3), clusters=clusters)
