@@ -3,6 +3,7 @@
 A result that was made from an earlier version of another one is refused.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame, SparkSession
@@ -109,7 +110,11 @@ def read_points(run: Run) -> DataFrame:
         write_table(make(run.spark), table.path, run.storage, kind="table", description={}, key=table.key)
     points = run.spark.read.parquet(table.path)
     extra = [name for name in (table.gold, table.split) if name]
-    wanted = {"table.key": table.key, "table.gold or table.split": extra, "table.cluster": table.cluster}
+    wanted: dict[str, Sequence[str]] = {
+        "table.key": table.key,
+        "table.gold or table.split": extra,
+        "table.cluster": table.cluster,
+    }
     refuse_missing_columns(points, wanted, table.path)
     if table.gold and not isinstance(points.schema[table.gold].dataType, IntegralType):
         raise SchemaError(

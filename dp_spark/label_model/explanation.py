@@ -16,7 +16,7 @@ class Explanation:
         classes: k votes that stand for the classes, in the order of the columns.
         votes: (m,) int8: what the LFs vote.
         prior: (k,) float64: log P(y = c).
-        terms: (m, k) float64: what the LF's vote adds; 0 where it abstains.
+        terms: (m, k) float64: what the LF's vote adds; where it abstains, what its silence adds, mostly 0.
     """
 
     lf_names: tuple[str, ...]
@@ -53,7 +53,7 @@ class Explanation:
         first, second = self.classes.index(of), self.classes.index(against)
         by_lf = {
             self.lf_names[i]: float(self.terms[i, first] - self.terms[i, second])
-            for i in np.flatnonzero(self.votes)
+            for i in np.flatnonzero((self.votes != 0) | self.terms.any(axis=1))
         }
         return LogOdds(float(self.prior[first] - self.prior[second]), by_lf)
 
@@ -73,7 +73,7 @@ class LogOdds:
 
     Attributes:
         class_balance: what holds without any vote.
-        by_lf: what each LF that votes adds.
+        by_lf: what each LF adds that votes, or whose silence is a sign.
     """
 
     class_balance: float

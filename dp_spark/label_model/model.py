@@ -21,7 +21,7 @@ from dp_spark.labeling.votes import Votes, check_votes, classes_of
 Vector = npt.NDArray[np.float64]
 Diagnostics = Mapping[str, object]
 
-FORMAT_VERSION = 2  # 1 had no intervals and no log_likelihoods
+FORMAT_VERSION = 3  # 1 had no intervals and no log_likelihoods, 2 no abstain_log_likelihoods
 NO_MODEL = "this is not a label model: expected the JSON that LabelModel.save writes."
 MAX_BALANCE_ERROR = 1e-6  # how far a class balance may be from adding up to 1
 INTERVAL_ERRORS = 1.959964  # standard errors to each side of a 95% interval
@@ -45,6 +45,8 @@ class LabelModel:
             the votes say nothing, or the model does not tell.
         log_likelihoods: None, or (m, k, k) float64: [i, a, c] = log P(LF i votes a | y = c), up to a constant
             per LF and vote; classes in the order of `classes`.
+        abstain_log_likelihoods: None, or (m, k) float64: [i, c] = log P(LF i abstains | y = c), up to a constant per
+            LF; only beside `log_likelihoods`. Without it abstaining says nothing.
     """
 
     model: str
@@ -57,6 +59,7 @@ class LabelModel:
     diagnostics: Diagnostics = field(default_factory=dict)
     intervals: Vector | None = None
     log_likelihoods: Vector | None = None
+    abstain_log_likelihoods: Vector | None = None
 
     def __post_init__(self) -> None:
         m, k = len(self.lf_names), len(classes_of(self.num_classes))
@@ -65,6 +68,10 @@ class LabelModel:
         shapes = {"accuracies": (m,), "weights": (m,), "class_balance": (k,), "intervals": (m, 2)}
         if self.log_likelihoods is not None:
             shapes["log_likelihoods"] = (m, k, k)
+        if self.abstain_log_likelihoods is not None:
+            if self.log_likelihoods is None:
+                raise ValueError("abstain_log_likelihoods is given without log_likelihoods: expected both.")
+            shapes["abstain_log_likelihoods"] = (m, k)
         for name, shape in shapes.items():
             array = np.array(getattr(self, name), dtype=np.float64)
             if array.shape != shape or not np.isfinite(array).all():
@@ -94,7 +101,10 @@ class LabelModel:
         """16 hex digits over everything that decides the labels, and nothing else."""
         deciding = ("num_classes", "class_balance", "lf_names", "lf_hashes", "weights", "log_likelihoods")
         content = self._content()
-        return _digest({name: content[name] for name in deciding})[:16]
+        decisive = {name: content[name] for name in deciding}
+        if self.abstain_log_likelihoods is not None:  # else the id is that of older versions
+            decisive["abstain_log_likelihoods"] = content["abstain_log_likelihoods"]
+        return _digest(decisive)[:16]
 
     def predict_proba(self, votes: Votes) -> Vector:
         """P(y = c | λ) of each row.  (Tutorial, 2.iii.)
@@ -120,6 +130,8 @@ class LabelModel:
                 scores[:, position] += cast @ self.weights
             else:
                 scores += cast @ self.log_likelihoods[:, position]
+        if self.abstain_log_likelihoods is not None:
+            scores += (votes == 0) @ self.abstain_log_likelihoods
         exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
@@ -140,6 +152,8 @@ class LabelModel:
                 terms[cast, position] = self.weights[cast]
             else:
                 terms[cast] = self.log_likelihoods[cast, position]
+        if self.abstain_log_likelihoods is not None:
+            terms[row == 0] = self.abstain_log_likelihoods[row == 0]
         return Explanation(self.lf_names, self.classes, row, np.log(self.class_balance), terms)
 
     def _checked(self, votes: Votes) -> Votes:
@@ -194,10 +208,10 @@ class LabelModel:
             weights=np.array(content["weights"]),
             class_balance=np.array(content["class_balance"]),
             diagnostics=content["diagnostics"],
-            intervals=None if content.get("intervals") is None else np.array(content["intervals"]),
-            log_likelihoods=(
-                None if content.get("log_likelihoods") is None else np.array(content["log_likelihoods"])
-            ),
+            **{
+                name: None if content.get(name) is None else np.array(content[name])
+                for name in ("intervals", "log_likelihoods", "abstain_log_likelihoods")
+            },
         )
 
     def save(self, path: str | Path) -> None:
@@ -222,6 +236,9 @@ class LabelModel:
             "weights": self.weights.tolist(),
             "intervals": np.asarray(self.intervals).tolist(),
             "log_likelihoods": None if self.log_likelihoods is None else self.log_likelihoods.tolist(),
+            "abstain_log_likelihoods": (
+                None if self.abstain_log_likelihoods is None else self.abstain_log_likelihoods.tolist()
+            ),
             "diagnostics": dict(self.diagnostics),
         }
 

@@ -85,7 +85,7 @@ def test_a_changed_digit_is_noticed():
 
 def test_a_newer_format_is_refused():
     content = json.loads(binary_model().to_json()) | {"version": 99}
-    with pytest.raises(ValueError, match="format version 99: this dp_spark reads up to 2"):
+    with pytest.raises(ValueError, match="format version 99: this dp_spark reads up to 3"):
         LabelModel.from_json(json.dumps(content))
 
 
