@@ -9,7 +9,6 @@ from dp_spark.counting.indicators import BLOCK_ROWS, shared_votes, vote_indicato
 from dp_spark.counting.patterns import PatternCounts
 from dp_spark.counting.vote_counts import VoteCounts
 
-
 MAX_EXACT_SUM = 1 << 24  # float32 sums of integers are exact below it, and twice as fast as float64 ones
 
 

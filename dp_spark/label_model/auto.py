@@ -57,12 +57,11 @@ def held_out_gain(counts: VoteCounts, assumptions: Assumptions, dependent: Mask)
     Returns:
         The gain in log-likelihood in nats, summed over both halves, and its standard error.
     """
-    parts = halves(counts)
+    parts = [(half, hidden_votes(half)) for half in halves(counts)]
     gain, variance = 0.0, 0.0
-    for fit_on, judge_on in (parts, parts[::-1]):
-        hidden = hidden_votes(judge_on, dependent)
-        models = (empirical_bayes(fit_on, assumptions, dependent), majority_vote(fit_on, assumptions))
-        fitted, simple = (log_likelihoods(hidden, model, np.ones(1))[0] for model in models)
+    for (fit_on, seen), (_, hidden) in (parts, parts[::-1]):
+        models = (empirical_bayes(fit_on, assumptions, dependent, seen), majority_vote(fit_on, assumptions))
+        fitted, simple = (log_likelihoods(hidden, model, dependent) for model in models)
         by_pattern = np.bincount(hidden.pattern, fitted - simple, len(hidden.votes))
         times = np.zeros(len(hidden.votes))
         times[hidden.pattern] = hidden.count

@@ -17,7 +17,7 @@ from dp_spark.label_model.accuracies import estimate_accuracies, named
 from dp_spark.label_model.accuracy_model import accuracy_model
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.dependencies import find_dependencies, measured, votes_per_opinion
-from dp_spark.label_model.leave_one_out import best_discount, hidden_votes
+from dp_spark.label_model.leave_one_out import HiddenVotes, best_discount, hidden_votes
 from dp_spark.label_model.model import LabelModel
 from dp_spark.label_model.one_coin import below_chance, fit_diagnostics, warnings_of
 from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies, within_records
@@ -27,7 +27,10 @@ MEANWHILE = "Until then they count as LFs on the whole do, one-sided ones by how
 
 
 def empirical_bayes(
-    counts: VoteCounts, assumptions: Assumptions, dependent: Mask | None = None
+    counts: VoteCounts,
+    assumptions: Assumptions,
+    dependent: Mask | None = None,
+    hidden: HiddenVotes | None = None,
 ) -> LabelModel:
     """The label model of the completion, shrunk and discounted as far as the votes ask for it.
 
@@ -36,10 +39,26 @@ def empirical_bayes(
         assumptions: class balance, prior accuracies (what estimates are drawn to), dependencies, gold labels.
         dependent: (m, m) bool, symmetric: pairs of LFs that repeat each other; default: those declared and
             those that `find_dependencies` finds.
+        hidden: the hidden votes of the counts; default: they are looked up.
     """
     if dependent is None:
         dependent = dependent_pairs(counts, assumptions)
-    k, estimates = counts.num_classes, estimate_accuracies(counts, dependent, assumptions)
+    model, repeats = _undiscounted(counts, assumptions, dependent)
+    discount = best_discount(hidden or hidden_votes(counts), model, repeats)
+    return replace(
+        model, weights=model.weights * discount, diagnostics={**model.diagnostics, "discount": discount}
+    )
+
+
+def dependent_pairs(counts: VoteCounts, assumptions: Assumptions) -> Mask:
+    """Pairs of LFs that the user declares dependent, and those that agree more than the others explain."""
+    rest = informative_pairs(counts) & ~assumptions.dependent
+    return np.asarray(assumptions.dependent | find_dependencies(counts, rest))
+
+
+def _undiscounted(counts: VoteCounts, assumptions: Assumptions, dependent: Mask) -> tuple[LabelModel, Mask]:
+    """The label model of the shrunk completion, and the pairs of LFs that repeat each other, copies among them."""
+    estimates, k = estimate_accuracies(counts, dependent, assumptions), counts.num_classes
     pooled, dispersion = pooled_accuracy(counts, estimates.pairs), overdispersion(counts, estimates)
     undetermined = sorted(estimates.findings.undetermined)
     errors = estimates.errors * np.sqrt(dispersion or 1.0)
@@ -50,7 +69,6 @@ def empirical_bayes(
     errors = np.where(np.isinf(errors), np.inf, shrunk.errors * (k - 1) / k)
     accuracies, errors = assumptions.with_gold(accuracies, errors)
     dependencies = measured(counts, dependent | estimates.copies, shrunk.q)
-    opinions = votes_per_opinion(counts, dependencies)
     diagnostics = {
         **fit_diagnostics(counts, estimates),
         "pooled_accuracy": pooled,
@@ -63,6 +81,7 @@ def empirical_bayes(
             *_dependence_warnings(counts, dependent & ~assumptions.dependent),
         ],
     }
+    opinions = votes_per_opinion(counts, dependencies)
     model = accuracy_model(
         "empirical_bayes",
         counts,
@@ -72,16 +91,7 @@ def empirical_bayes(
         opinions=opinions,
         diagnostics=diagnostics,
     )
-    discount = best_discount(hidden_votes(counts, dependencies.pairs), model)
-    return replace(
-        model, weights=model.weights * discount, diagnostics={**model.diagnostics, "discount": discount}
-    )
-
-
-def dependent_pairs(counts: VoteCounts, assumptions: Assumptions) -> Mask:
-    """Pairs of LFs that the user declares dependent, and those that agree more than the others explain."""
-    rest = informative_pairs(counts) & ~assumptions.dependent
-    return np.asarray(assumptions.dependent | find_dependencies(counts, rest))
+    return model, dependencies.pairs
 
 
 def _dependence_warnings(counts: VoteCounts, dependent: Mask) -> list[str]:
