@@ -4,8 +4,10 @@ Two solvers for min over q of Σ_{i<j} w_ij (Z_ij - q_i q_j)²: a damped Newton 
 optimum in tens of steps, and the tutorial's plain gradient descent (step 2.ii), kept as the reference.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -138,8 +140,16 @@ def _newton(Z: Vector, weights: Vector, q: Vector, max_steps: int) -> Completion
 
 
 def _derivatives_at(z: tf.Tensor, w: tf.Tensor, q: Vector) -> tuple[float, Vector, Vector]:
-    loss, gradient, hessian = _derivatives(z, w, tf.constant(q, tf.float64))
-    return float(loss), gradient.numpy(), hessian.numpy()
+    rows = _derivative_graph()(z, w, tf.constant(q, tf.float64)).numpy()
+    return float(rows[0, 0]), rows[1], rows[2:]
+
+
+@cache
+def _derivative_graph() -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
+    """The graph of `_derivatives` itself: looking it up for the arguments of each step takes as long as running it."""
+    return cast(
+        "Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]", _derivatives.get_concrete_function()
+    )
 
 
 @tf.function(  # type: ignore[untyped-decorator] # TensorFlow ships no types
@@ -149,9 +159,13 @@ def _derivatives_at(z: tf.Tensor, w: tf.Tensor, q: Vector) -> tuple[float, Vecto
         tf.TensorSpec([None], tf.float64),
     ]
 )
-def _derivatives(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Loss, gradient and Hessian; one graph for every m, as a step of few LFs is mostly calls into TensorFlow."""
-    return _loss(z, w, q), _gradient(z, w, q), _hessian(z, w, q)
+def _derivatives(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
+    """Loss (in every column), gradient and Hessian, row by row: (2 + m, m).
+
+    One graph for every m and one result, as a step of few LFs is mostly calls into TensorFlow.
+    """
+    loss = tf.fill([1, tf.size(q)], _loss(z, w, q))
+    return tf.concat([loss, _gradient(z, w, q)[None], _hessian(z, w, q)], axis=0)
 
 
 def _loss(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
@@ -175,13 +189,12 @@ def _damped_step(
 ) -> Vector | None:
     """-(H + damping)⁻¹ g over the free variables, or None if that matrix is not positive definite."""
     damped = hessian * free[:, None] * free[None, :]
-    damped += np.diag(damping * free + (1.0 - free))
+    np.fill_diagonal(damped, np.where(free, hessian.diagonal() + damping, 1.0))
     try:
-        factor = np.linalg.cholesky(damped)
+        np.linalg.cholesky(damped)
     except np.linalg.LinAlgError:
         return None
-    half = np.linalg.solve(factor, gradient * free)
-    return np.asarray(-np.linalg.solve(factor.T, half))
+    return np.asarray(np.linalg.solve(damped, -gradient * free))
 
 
 def _starts(Z: Vector, weights: Vector) -> list[Vector]:
