@@ -14,8 +14,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from dp_spark.errors import DivergedError
+from dp_spark.label_model.model import Vector
 
-Vector = npt.NDArray[np.float64]
 Status = Literal["converged", "reached max_steps"]
 
 GRADIENT_TOLERANCE = 1e-10  # on the largest component of the projected gradient; weights have mean 1
