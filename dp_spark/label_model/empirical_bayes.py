@@ -26,28 +26,36 @@ from dp_spark.label_model.shrinkage import overdispersion, shrink
 MEANWHILE = "Until then they count as LFs on the whole do, one-sided ones by how specific they are."
 
 
-def empirical_bayes(
-    counts: VoteCounts,
-    assumptions: Assumptions,
-    dependent: Mask | None = None,
-    hidden: HiddenVotes | None = None,
-) -> LabelModel:
+def empirical_bayes(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
     """The label model of the completion, shrunk and discounted as far as the votes ask for it.
 
     Args:
         counts: of the label matrix.
         assumptions: class balance, prior accuracies (what estimates are drawn to), dependencies, gold labels.
-        dependent: (m, m) bool, symmetric: pairs of LFs that repeat each other; default: those declared and
-            those that `find_dependencies` finds.
-        hidden: the hidden votes of the counts; default: they are looked up.
     """
-    if dependent is None:
-        dependent = dependent_pairs(counts, assumptions)
+    dependent = dependent_pairs(counts, assumptions)
+    return fit_beside(counts, assumptions, dependent, hidden_votes(counts))[0]
+
+
+def fit_beside(
+    counts: VoteCounts, assumptions: Assumptions, dependent: Mask, hidden: HiddenVotes
+) -> tuple[LabelModel, Mask]:
+    """The model of `empirical_bayes` beside these dependent pairs, and which LFs repeat each other in it.
+
+    Args:
+        counts: of m LFs.
+        assumptions: as for `empirical_bayes`.
+        dependent: (m, m) bool, symmetric, of `dependent_pairs`.
+        hidden: `hidden_votes` of the counts.
+
+    Returns:
+        The model.
+        repeats: (m, m) bool, symmetric: the dependent pairs, and copies, which cast the same votes.
+    """
     model, repeats = _undiscounted(counts, assumptions, dependent)
-    discount = best_discount(hidden or hidden_votes(counts), model, repeats)
-    return replace(
-        model, weights=model.weights * discount, diagnostics={**model.diagnostics, "discount": discount}
-    )
+    discount = best_discount(hidden, model, repeats)
+    diagnostics = {**model.diagnostics, "discount": discount}
+    return replace(model, weights=model.weights * discount, diagnostics=diagnostics), repeats
 
 
 def dependent_pairs(counts: VoteCounts, assumptions: Assumptions) -> Mask:
