@@ -19,7 +19,7 @@ from dp_spark.labeling.votes import classes_of
 Indices = npt.NDArray[np.int64]
 
 MAX_SCORES = 1 << 22  # votes times classes that are looked at: 32 MiB; of more, evenly chosen patterns
-VOTES_PER_BLOCK = 1 << 14  # a handful of arrays of them stay in the processor's cache, several times faster
+VOTES_PER_BLOCK = 1 << 13  # a handful of arrays of them stay in the processor's cache, several times faster
 DISCOUNTS = np.linspace(0.1, 1.0, 19)
 
 
@@ -85,10 +85,9 @@ def log_likelihoods(hidden: HiddenVotes, model: LabelModel, dependent: Mask) -> 
         model: with one accuracy per LF.
         dependent: (m, m) bool, symmetric: LFs whose votes would give a hidden one away; they are hidden with it.
     """
-    evidence, found = _evidence(hidden, model, dependent), np.empty(len(hidden.own))
-    for block in _blocks(hidden):
-        found[block] = _log_likelihoods(evidence, block, 1.0)
-    return found
+    scores = _scores(hidden, model)
+    found = [_log_likelihoods(_evidence(block, scores, model, dependent), 1.0) for block in _blocks(hidden)]
+    return np.concatenate([np.empty(0), *found])
 
 
 def best_discount(hidden: HiddenVotes, model: LabelModel, dependent: Mask) -> float:
@@ -104,39 +103,48 @@ def best_discount(hidden: HiddenVotes, model: LabelModel, dependent: Mask) -> fl
     """
     if not len(hidden.own):
         return 1.0
-    evidence, totals = _evidence(hidden, model, dependent), np.zeros(len(DISCOUNTS))
+    scores, totals = _scores(hidden, model), np.zeros(len(DISCOUNTS))
     for block in _blocks(hidden):
-        totals += [_log_likelihoods(evidence, block, d) @ hidden.count[block] for d in DISCOUNTS]
+        evidence = _evidence(block, scores, model, dependent)
+        totals += [_log_likelihoods(evidence, discount) @ block.count for discount in DISCOUNTS]
     return float(DISCOUNTS[int(np.argmax(totals))])
 
 
-def _evidence(hidden: HiddenVotes, model: LabelModel, dependent: Mask) -> _Evidence:
+def _scores(hidden: HiddenVotes, model: LabelModel) -> Vector:
+    """What the votes of each vote vector add to the score of each class: (k, num_patterns)."""
+    return np.stack([(hidden.votes == c) @ model.weights for c in model.classes])
+
+
+def _evidence(hidden: HiddenVotes, scores: Vector, model: LabelModel, dependent: Mask) -> _Evidence:
     k, weights, own, rows = model.num_classes, model.weights, hidden.own, np.arange(len(hidden.own))
-    # Classes first: sums over few classes of many votes are then several times faster.
-    scores = np.stack([((hidden.votes == c) @ weights)[hidden.pattern] for c in model.classes])
-    scores[own, rows] -= weights[hidden.lf]
+    of_others = scores[:, hidden.pattern]
+    of_others[own, rows] -= weights[hidden.lf]
     for lf in np.flatnonzero(dependent.any(axis=1)):
         of_lf, others = np.flatnonzero(hidden.lf == lf), np.flatnonzero(dependent[lf])
         repeats = hidden.votes[np.ix_(hidden.pattern[of_lf], others)]
-        scores[:, of_lf] -= np.stack([(repeats == c) @ weights[others] for c in model.classes])
+        of_others[:, of_lf] -= np.stack([(repeats == c) @ weights[others] for c in model.classes])
     other = (own + np.arange(1, k)[:, None]) % k
-    log_balance, accuracies = np.log(model.class_balance), model.accuracies
+    log_balance, right = np.log(model.class_balance), model.accuracies[hidden.lf]
     return _Evidence(
-        against=scores[other, rows] - scores[own, rows],
+        against=of_others[other, rows] - of_others[own, rows],
         prior=log_balance[other] - log_balance[own],
-        right=accuracies[hidden.lf],
-        wrong=((1 - accuracies) / (k - 1))[hidden.lf],
+        right=right,
+        wrong=(1 - right) / (k - 1),
     )
 
 
-def _log_likelihoods(evidence: _Evidence, block: slice, discount: float) -> Vector:
+def _log_likelihoods(evidence: _Evidence, discount: float) -> Vector:
     with np.errstate(
         over="ignore"
     ):  # a term too large for float64 makes P(y = own | the others) 0, as it should
-        odds = np.exp(discount * evidence.against[:, block] + evidence.prior[:, block]).sum(axis=0)
+        odds = np.exp(discount * evidence.against + evidence.prior).sum(axis=0)
     own = 1 / (1 + odds)
-    return np.asarray(np.log(own * evidence.right[block] + (1 - own) * evidence.wrong[block]))
+    return np.asarray(np.log(own * evidence.right + (1 - own) * evidence.wrong))
 
 
-def _blocks(hidden: HiddenVotes) -> Iterator[slice]:
-    return (slice(i, i + VOTES_PER_BLOCK) for i in range(0, len(hidden.own), VOTES_PER_BLOCK))
+def _blocks(hidden: HiddenVotes) -> Iterator[HiddenVotes]:
+    for first in range(0, len(hidden.own), VOTES_PER_BLOCK):
+        block = slice(first, first + VOTES_PER_BLOCK)
+        yield HiddenVotes(
+            hidden.pattern[block], hidden.lf[block], hidden.own[block], hidden.count[block], hidden.votes
+        )
