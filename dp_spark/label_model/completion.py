@@ -191,10 +191,11 @@ def _damped_step(
     damped = hessian * free[:, None] * free[None, :]
     np.fill_diagonal(damped, np.where(free, hessian.diagonal() + damping, 1.0))
     try:
-        np.linalg.cholesky(damped)
+        factor = np.linalg.cholesky(damped)
     except np.linalg.LinAlgError:
         return None
-    return np.asarray(np.linalg.solve(damped, -gradient * free))
+    half = np.linalg.solve(factor, gradient * free)
+    return np.asarray(-np.linalg.solve(factor.T, half))
 
 
 def _starts(Z: Vector, weights: Vector) -> list[Vector]:
