@@ -6,7 +6,7 @@ optimum in tens of steps, and the tutorial's plain gradient descent (step 2.ii),
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal, cast
 
 import numpy as np
@@ -61,12 +61,19 @@ def complete_rank_one(Z: Vector, weights: Vector, *, max_steps: int = 200) -> Co
     """
     if Z.shape != weights.shape or Z.ndim != 2 or Z.shape[0] != Z.shape[1]:
         raise ValueError(f"Z has shape {Z.shape} and weights {weights.shape}: expected two (m, m) arrays.")
-    weights = np.where(np.eye(len(Z), dtype=bool), 0.0, weights)
+    weights = np.where(np.eye(len(Z), dtype=bool), 0.0, weights.astype(np.float64))
     if not (weights > 0).any():
         raise ValueError("no pair of labeling functions has a positive weight: there is nothing to fit.")
+    return _completed(Z.astype(np.float64).tobytes(), weights.tobytes(), len(Z), max_steps)
+
+
+@lru_cache(maxsize=1)  # where no LFs depend on each other, the fit that shows it is the fit that is used
+def _completed(Z_bytes: bytes, weights_bytes: bytes, num_lfs: int, max_steps: int) -> Completion:
+    Z, weights = (np.frombuffer(content).reshape(num_lfs, num_lfs) for content in (Z_bytes, weights_bytes))
     scale = float(weights[weights > 0].mean())
     ends = [_newton(Z, weights / scale, start, max_steps) for start in _starts(Z, weights)]
     best = min(ends, key=lambda end: end.loss)
+    best.q.setflags(write=False)
     return Completion(best.q, best.loss * scale, best.status, best.num_steps, best.gradient)
 
 
