@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import ConfigError
+from dp_spark.label_model.names import ModelName
 from dp_spark.labeling.labeling_function import refuse_bad_budget
 from dp_spark.labeling.votes import Classes
 from dp_spark.labeling.watch import LF_TIMEOUT_SECONDS
@@ -83,16 +84,7 @@ class LabelingConfig(_Strict):
 class LabelModelConfig(_Strict):
     """[label_model]: which one, and what is known beyond the votes, as `fit_label_model` takes it."""
 
-    model: Literal[
-        "auto",
-        "class_conditional",
-        "dawid_skene",
-        "empirical_bayes",
-        "one_coin",
-        "gradient_descent",
-        "majority_vote",
-        "specific_vote",
-    ] = "auto"
+    model: ModelName = "auto"
     class_balance: float | list[float] | None = None
     prior_accuracies: dict[str, float] = {}
     dependencies: list[list[str]] = []

@@ -217,6 +217,10 @@ def test_importing_the_package_loads_neither_spark_nor_tensorflow():
     assert loaded_by("import dp_spark; dp_spark.labeling_function; dp_spark.VoteCounts") == set()
 
 
+def test_a_configuration_is_read_without_tensorflow():
+    assert "tensorflow" not in loaded_by("import dp_spark.config")
+
+
 @pytest.mark.parametrize(
     "module", ["dp_spark.labeling.apply", "dp_spark.labels.label", "dp_spark.counting.count"]
 )

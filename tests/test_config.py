@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -7,6 +8,8 @@ from dp_spark.cli import main
 from dp_spark.config import EndModelConfig, parse_config
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import ConfigError
+from dp_spark.label_model.fit import MODELS
+from dp_spark.label_model.names import ModelName
 from dp_spark.references import import_module, resolve_reference
 
 SPAM = (Path(__file__).parents[1] / "conf" / "spam.toml").read_text()
@@ -46,6 +49,10 @@ def test_what_is_not_given_has_defaults():
 def test_every_setting_of_training_except_the_internal_ones_can_be_configured():
     known = set(EndModelConfig.model_fields)
     assert known == set(TrainingSettings.__dataclass_fields__) - {"num_row_ranges", "cache_bytes"}
+
+
+def test_every_label_model_can_be_configured():
+    assert set(get_args(ModelName)) == set(MODELS)
 
 
 def test_a_configuration_cannot_be_changed():

@@ -73,6 +73,15 @@ def clusters(pairs: Mask) -> list[list[int]]:
     return [members for members in components(pairs) if len(members) > 1]
 
 
+def within_clusters(pairs: Mask) -> Mask:
+    """All pairs of different nodes of one component: (m, m) bool, symmetric."""
+    found = np.zeros_like(pairs)
+    for members in clusters(pairs):
+        found[np.ix_(members, members)] = True
+    np.fill_diagonal(found, False)
+    return found
+
+
 def num_spare_pairs(pairs: Mask) -> int:
     """How many pairs there are more than LFs in them: the degrees of freedom that check a fit of accuracies."""
     return int(pairs.sum()) // 2 - int(pairs.any(axis=1).sum())

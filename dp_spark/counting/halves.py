@@ -8,7 +8,8 @@ import numpy.typing as npt
 from dp_spark.counting.indicators import BLOCK_ROWS, shared_votes, vote_indicators
 from dp_spark.counting.patterns import PatternCounts
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.labeling.votes import Votes
+
+MAX_EXACT_SUM = 1 << 24  # float32 sums of integers are exact below it, and twice as fast as float64 ones
 
 
 def halves(counts: VoteCounts) -> tuple[VoteCounts, VoteCounts]:
@@ -19,35 +20,58 @@ def halves(counts: VoteCounts) -> tuple[VoteCounts, VoteCounts]:
     """
     times, by_block = counts.patterns.counts, counts.patterns.block_counts
     if by_block is not None:
-        is_first = np.arange(by_block.shape[1]) % 2 == 0
-        return _of_patterns(counts, by_block * is_first), _of_patterns(counts, by_block * ~is_first)
-    odd = times % 2
-    first = times // 2 + odd * (np.cumsum(odd) % 2)
-    return _of_patterns(counts, first), _of_patterns(counts, times - first)
+        times, times_of_first = by_block, by_block * (np.arange(by_block.shape[1]) % 2 == 0)
+    else:
+        odd = times % 2
+        times_of_first = times // 2 + odd * (np.cumsum(odd) % 2)
+    first = _of_patterns(counts, times_of_first)
+    if counts.patterns.log2_rate == 0:
+        return first, _rest(counts, first, times - times_of_first)
+    return first, _of_patterns(counts, times - times_of_first)
 
 
 def _of_patterns(counts: VoteCounts, times: npt.NDArray[np.int64]) -> VoteCounts:
     """The counts of data points with these patterns, which occur so often: (num_patterns,), or by block."""
-    by_block = times if times.ndim > 1 else None
-    times = times.sum(axis=1) if times.ndim > 1 else times
-    present = times > 0
-    votes, times = counts.patterns.votes[present], times[present]
-    overlapping, conflicting = shared_votes(votes)
+    patterns = _present(counts.patterns, times)
+    overlapping, conflicting = shared_votes(patterns.votes)
+    weights = patterns.counts.astype(np.float64)  # their sums are exact below 2**53, and several times faster
     return replace(
         counts,
-        num_data_points=int(times.sum()),
-        joint=_joint(votes, times, counts.num_classes),
-        num_overlaps=times @ overlapping,
-        num_conflicts=times @ conflicting,
-        patterns=PatternCounts(votes, times, 0, None if by_block is None else by_block[present]),
+        num_data_points=int(patterns.counts.sum()),
+        joint=_joint(patterns, counts.num_classes),
+        num_overlaps=(weights @ overlapping).astype(np.int64),
+        num_conflicts=(weights @ conflicting).astype(np.int64),
+        patterns=patterns,
     )
 
 
-def _joint(votes: Votes, times: npt.NDArray[np.int64], num_classes: int) -> npt.NDArray[np.int64]:
-    shape = (votes.shape[1], num_classes) * 2
-    total = np.zeros((votes.shape[1] * num_classes,) * 2)  # float64 sums of integers are exact below 2**53
-    for first in range(0, len(votes), BLOCK_ROWS):
+def _rest(counts: VoteCounts, part: VoteCounts, times: npt.NDArray[np.int64]) -> VoteCounts:
+    """The counts of the other data points, of which each pattern has so many: the patterns are complete."""
+    return replace(
+        counts,
+        num_data_points=counts.num_data_points - part.num_data_points,
+        joint=counts.joint - part.joint,
+        num_overlaps=counts.num_overlaps - part.num_overlaps,
+        num_conflicts=counts.num_conflicts - part.num_conflicts,
+        patterns=_present(counts.patterns, times),
+    )
+
+
+def _present(patterns: PatternCounts, times: npt.NDArray[np.int64]) -> PatternCounts:
+    """The patterns that occur, so often: (num_patterns,), or by block."""
+    totals = times if times.ndim == 1 else times.sum(axis=1)
+    present = totals > 0
+    by_block = None if times.ndim == 1 else times[present]
+    return PatternCounts(patterns.votes[present], totals[present], 0, by_block)
+
+
+def _joint(patterns: PatternCounts, num_classes: int) -> npt.NDArray[np.int64]:
+    num_lfs = patterns.votes.shape[1]
+    total = np.zeros((num_lfs * num_classes,) * 2, dtype=np.int64)
+    for first in range(0, len(patterns.votes), BLOCK_ROWS):
         block = slice(first, first + BLOCK_ROWS)
-        indicators = vote_indicators(votes[block], num_classes).astype(np.float64)
-        total += (indicators * times[block, None]).T @ indicators
-    return np.rint(total).astype(np.int64).reshape(shape)
+        times = patterns.counts[block]
+        kind = np.float32 if times.sum() < MAX_EXACT_SUM else np.float64
+        indicators = vote_indicators(patterns.votes[block], num_classes).astype(kind, copy=False)
+        total += ((indicators * times[:, None].astype(kind)).T @ indicators).astype(np.int64)
+    return total.reshape((num_lfs, num_classes) * 2)

@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -103,26 +104,27 @@ class VoteCounts:
         """How many LFs there are: m."""
         return len(self.lf_names)
 
-    @property
+    # Fits ask for these views again and again: they are summed once, and read-only.
+    @cached_property
     def votes_per_class(self) -> Counts:
         """How often each LF votes each class: (m, k) int64."""
         lfs = np.arange(self.num_lfs)
-        return np.ascontiguousarray(np.einsum("iaa->ia", self.joint[lfs, :, lfs, :]))
+        return _read_only(np.ascontiguousarray(np.einsum("iaa->ia", self.joint[lfs, :, lfs, :])))
 
-    @property
+    @cached_property
     def num_votes(self) -> Counts:
         """How often each LF votes: (m,) int64."""
-        return np.asarray(self.votes_per_class.sum(axis=1))
+        return _read_only(self.votes_per_class.sum(axis=1))
 
-    @property
+    @cached_property
     def overlaps(self) -> Counts:
         """|L|ᵀ|L|: on how many data points both LFs vote: (m, m) int64."""
-        return np.asarray(self.joint.sum(axis=(1, 3)))
+        return _read_only(self.joint.sum(axis=(1, 3)))
 
-    @property
+    @cached_property
     def agreements(self) -> Counts:
         """On how many data points both LFs vote the same class: (m, m) int64."""
-        return np.asarray(np.einsum("iaja->ij", self.joint))
+        return _read_only(np.einsum("iaja->ij", self.joint))
 
     @property
     def gram(self) -> Counts:
@@ -287,6 +289,11 @@ def _blocks_of(clusters: npt.ArrayLike, num_rows: int) -> Counts:
             "data points. Number the clusters, as np.unique(names, return_inverse=True)[1] does."
         )
     return np.asarray(mixed(given.astype(np.uint64)) % np.uint64(NUM_BLOCKS), dtype=np.int64)
+
+
+def _read_only(view: Counts) -> Counts:
+    view.setflags(write=False)
+    return view
 
 
 def _totals_of_version_1(patterns: PatternCounts) -> tuple[Counts, Counts]:

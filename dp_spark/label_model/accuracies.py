@@ -9,8 +9,8 @@ determine an accuracy, the LF is named, with the reason:
   votes of LF i, and that sum must be MIN_SIGN_SCORE standard errors away from 0.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,7 +33,7 @@ MAX_DUPLICATE_CHANCE = 1e-6  # above it, votes that are all equal may be two goo
 NUM_NAMES_SHOWN = 5
 
 
-@dataclass
+@dataclass(frozen=True)
 class Findings:
     """What a fit found, in the words of the diagnostics.
 
@@ -42,12 +42,16 @@ class Findings:
         undetermined: why the accuracy of an LF is not known from the votes, by its position.
     """
 
-    warnings: list[str] = field(default_factory=list)
-    undetermined: dict[int, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    undetermined: Mapping[int, str] = field(default_factory=dict)
 
-    def note(self, members: Sequence[int], why: str) -> None:
-        """These LFs are not determined, for this reason."""
-        self.undetermined.update(dict.fromkeys(members, why))
+    def with_warnings(self, *sentences: str) -> "Findings":
+        """These findings, and these sentences."""
+        return replace(self, warnings=(*self.warnings, *sentences))
+
+    def with_undetermined(self, members: Sequence[int], why: str) -> "Findings":
+        """These findings, and that these LFs are not determined, for this reason."""
+        return replace(self, undetermined={**self.undetermined, **dict.fromkeys(members, why)})
 
 
 @dataclass(frozen=True)
@@ -88,44 +92,41 @@ def estimate_accuracies(
         dependent: (m, m) bool, symmetric: pairs to leave out; default: none.
         assumptions: gold labels in it decide the sign of q where they are clear about it.
     """
-    findings = Findings()
     informative, candidates = informative_pairs(counts), _duplicate_candidates(counts)
     if dependent is not None:
         informative, candidates = informative & ~dependent, candidates & ~dependent
-    q, errors, effect, completion = _fit(counts, informative & ~candidates, findings, assumptions)
-    copies = _duplicates(counts, candidates, q)
+    estimates = _fitted(counts, informative & ~candidates, assumptions)
+    copies = _duplicates(counts, candidates, estimates.q)
     pairs = informative & ~copies
     if (candidates & ~copies).any():  # equal by chance, as two good LFs can be: they are evidence after all
-        findings = Findings()
-        q, errors, effect, completion = _fit(counts, pairs, findings, assumptions)
-    findings.warnings.extend(
+        estimates = _fitted(counts, pairs, assumptions)
+    repeated = [
         f"{named(counts, cluster)} cast the same votes on the same data points: they count as one "
         "labeling function together. Remove all but one."
         for cluster in clusters(copies)
-    )
-    return Estimates(q, errors, pairs, copies, completion, findings, effect)
+    ]
+    findings = estimates.findings.with_warnings(*repeated)
+    return replace(estimates, pairs=pairs, copies=copies, findings=findings)
 
 
-def identified_parts(counts: VoteCounts, pairs: Mask, findings: Findings) -> list[list[int]]:
-    """The components whose accuracies are determined up to a sign; the LFs of the others are noted."""
+def identified_parts(counts: VoteCounts, pairs: Mask) -> tuple[list[list[int]], Findings]:
+    """The components whose accuracies are determined up to a sign, and why the LFs of others are not."""
     parts = components(pairs)
     identified = [part for part in parts if is_identified(pairs, part)]
     alone = [part[0] for part in parts if len(part) == 1]
     silent = [i for i in alone if counts.num_votes[i] == 0]
-    findings.note(silent, "never vote. Check their conditions, or leave them out.")
-    findings.note(
+    findings = Findings().with_undetermined(silent, "never vote. Check their conditions, or leave them out.")
+    findings = findings.with_undetermined(
         [i for i in alone if i not in silent],
         "share no data point with another labeling function in a way that says how accurate they are. "
         "Add labeling functions that vote on the same data points and can vote for more than one class.",
     )
-    for part in parts:
-        if len(part) > 1 and part not in identified:
-            findings.note(
-                part,
-                "overlap only in pairs or chains, so that only products of their q = 2p - 1 are known. Add a "
-                "labeling function that votes on the same data points as two of them, or leave these out.",
-            )
-    return identified
+    chains = [part for part in parts if len(part) > 1 and part not in identified]
+    return identified, findings.with_undetermined(
+        sum(chains, []),
+        "overlap only in pairs or chains, so that only products of their q = 2p - 1 are known. Add a "
+        "labeling function that votes on the same data points as two of them, or leave these out.",
+    )
 
 
 def not_converged(num_steps: int) -> str:
@@ -140,55 +141,51 @@ def named(counts: VoteCounts, members: Sequence[int]) -> str:
     return f"{shown} and {len(names) - NUM_NAMES_SHOWN} more" if len(names) > NUM_NAMES_SHOWN else shown
 
 
-def _fit(
-    counts: VoteCounts, pairs: Mask, findings: Findings, assumptions: Assumptions | None
-) -> tuple[Vector, Vector, float, Completion | None]:
-    """The q of the LFs in identified components, 0 elsewhere; its errors and design effect; how the solver ended."""
-    identified = identified_parts(counts, pairs, findings)
-    q = np.zeros(counts.num_lfs)
+def _fitted(counts: VoteCounts, pairs: Mask, assumptions: Assumptions | None) -> Estimates:
+    """The estimates of the LFs in identified components, with q = 0 elsewhere; no pair is taken for copies."""
+    identified, findings = identified_parts(counts, pairs)
+    q, nothing = np.zeros(counts.num_lfs), np.zeros_like(pairs)
     if not identified:
-        return q, np.full(counts.num_lfs, np.inf), 1.0, None
+        return Estimates(q, np.full(counts.num_lfs, np.inf), pairs, nothing, None, findings)
     members = np.array(sorted(sum(identified, [])))
     block = np.ix_(members, members)
     Z, _ = agreement_matrix(counts)
     completion = complete_rank_one(Z[block], np.where(pairs, counts.overlaps, 0)[block].astype(np.float64))
     if completion.status != "converged":
-        findings.warnings.append(not_converged(completion.num_steps))
+        findings = findings.with_warnings(not_converged(completion.num_steps))
     q[members] = completion.q
-    (errors, effect), k = standard_errors(counts, pairs, q), counts.num_classes
+    errors, effect = standard_errors(counts, pairs, q)
     for component in identified:
-        by_gold = assumptions is not None and _choose_sign_by_gold(component, q, assumptions, k)
-        if not by_gold:
-            _choose_sign(counts, component, q, errors, findings)
-    return q, errors, effect, completion
+        sign = _sign_by_gold(component, q, assumptions, counts.num_classes) if assumptions else None
+        if sign is None:
+            sign, doubt = _sign_by_votes(counts, component, q, errors)
+            findings = findings.with_undetermined(component, doubt) if doubt else findings
+        q[component] *= sign
+    return Estimates(q, errors, pairs, nothing, completion, findings, effect)
 
 
-def _choose_sign_by_gold(component: list[int], q: Vector, assumptions: Assumptions, k: int) -> bool:
-    """Whether gold labels say clearly which sign is right; q has it then."""
+def _sign_by_gold(component: list[int], q: Vector, assumptions: Assumptions, k: int) -> float | None:
+    """1 if gold labels say clearly that q is right, -1 if they say that -q is, else None."""
     votes, correct = assumptions.gold_votes[component], assumptions.gold_correct[component]
     total = float((k * correct - votes) / (k - 1) @ q[component])
     error = float(np.sqrt(votes @ q[component] ** 2 / (k - 1)))  # of LFs that only guess
-    if abs(total) <= MIN_SIGN_SCORE * error:
-        return False
-    q[component] *= np.sign(total)
-    return True
+    return float(np.sign(total)) if abs(total) > MIN_SIGN_SCORE * error else None
 
 
-def _choose_sign(
-    counts: VoteCounts, component: list[int], q: Vector, errors: Vector, findings: Findings
-) -> None:
+def _sign_by_votes(
+    counts: VoteCounts, component: list[int], q: Vector, errors: Vector
+) -> tuple[float, str | None]:
+    """The sign with which the votes are on the whole better than chance, and why it is in doubt, if it is."""
     votes = counts.num_votes[component]
-    total = float(votes @ q[component])
-    if total < 0:
-        q[component] = -q[component]
-    error = float(np.linalg.norm(votes * errors[component]))
-    if abs(total) < MIN_SIGN_SCORE * error:
-        findings.note(
-            component,
-            "agree and disagree in a way that fits accuracies above and below 1/2 equally well: their "
-            f"votes are on the whole {abs(total) / max(error, np.finfo(float).tiny):.1f} standard errors from chance, "
-            f"expected {MIN_SIGN_SCORE:.0f}. Add labeling functions that are clearly better than chance.",
-        )
+    total, error = float(votes @ q[component]), float(np.linalg.norm(votes * errors[component]))
+    sign = -1.0 if total < 0 else 1.0
+    if abs(total) >= MIN_SIGN_SCORE * error:
+        return sign, None
+    return sign, (
+        "agree and disagree in a way that fits accuracies above and below 1/2 equally well: their "
+        f"votes are on the whole {abs(total) / max(error, np.finfo(float).tiny):.1f} standard errors from chance, "
+        f"expected {MIN_SIGN_SCORE:.0f}. Add labeling functions that are clearly better than chance."
+    )
 
 
 def _duplicate_candidates(counts: VoteCounts) -> Mask:

@@ -6,16 +6,15 @@ many pairs of LFs as accuracies) is not taken: on three LFs of a real set it was
 """
 
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 
-from dp_spark.counting.agreement import Mask, is_one_sided
+from dp_spark.counting.agreement import Mask, is_one_sided, within_clusters
 from dp_spark.counting.halves import halves
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.assumptions import Assumptions, stated
+from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.dependencies import measured, votes_per_opinion
-from dp_spark.label_model.empirical_bayes import dependent_pairs, empirical_bayes
+from dp_spark.label_model.empirical_bayes import dependent_pairs, fit_beside
 from dp_spark.label_model.leave_one_out import hidden_votes, log_likelihoods
 from dp_spark.label_model.majority_vote import majority_vote, specific_vote
 from dp_spark.label_model.model import LabelModel
@@ -31,17 +30,18 @@ def auto(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
         assumptions: class balance, prior accuracies, dependencies, gold labels.
     """
     dependent = dependent_pairs(counts, assumptions)
-    fitted = empirical_bayes(counts, assumptions, dependent)
+    fitted, repeats = fit_beside(counts, assumptions, dependent, hidden_votes(counts))
     if fitted.diagnostics["status"] == "not identified":
-        return _vote_count(counts, assumptions, fitted, "no accuracy is determined by the votes", None)
+        why = "no accuracy is determined by the votes"
+        return _vote_count(counts, assumptions, fitted, repeats, why, None)
     if fitted.diagnostics["overdispersion"] is None:
         why = "too few pairs of labeling functions overlap to check a fit"
-        return _vote_count(counts, assumptions, fitted, why, None)
+        return _vote_count(counts, assumptions, fitted, repeats, why, None)
     gain, error = held_out_gain(counts, assumptions, dependent)
     score = gain / error if error > 0 else 0.0
     if score <= MIN_GAIN_SCORE:
         why = "fitted accuracies do not predict held-out votes clearly better than a majority vote"
-        return _vote_count(counts, assumptions, fitted, why, score)
+        return _vote_count(counts, assumptions, fitted, repeats, why, score)
     choice = _choice(fitted, "fitted accuracies predict held-out votes better", score)
     return replace(fitted, diagnostics={**fitted.diagnostics, **choice})
 
@@ -57,12 +57,12 @@ def held_out_gain(counts: VoteCounts, assumptions: Assumptions, dependent: Mask)
     Returns:
         The gain in log-likelihood in nats, summed over both halves, and its standard error.
     """
-    parts = halves(counts)
+    parts = [(half, hidden_votes(half)) for half in halves(counts)]
     gain, variance = 0.0, 0.0
-    for fit_on, judge_on in (parts, parts[::-1]):
-        hidden = hidden_votes(judge_on, dependent)
-        models = (empirical_bayes(fit_on, assumptions, dependent), majority_vote(fit_on, assumptions))
-        fitted, simple = (log_likelihoods(hidden, model, np.ones(1))[0] for model in models)
+    for (fit_on, seen), (_, hidden) in (parts, parts[::-1]):
+        model, _ = fit_beside(fit_on, assumptions, dependent, seen)
+        fitted = log_likelihoods(hidden, model, dependent)
+        simple = log_likelihoods(hidden, majority_vote(fit_on, assumptions), dependent)
         by_pattern = np.bincount(hidden.pattern, fitted - simple, len(hidden.votes))
         times = np.zeros(len(hidden.votes))
         times[hidden.pattern] = hidden.count
@@ -72,19 +72,23 @@ def held_out_gain(counts: VoteCounts, assumptions: Assumptions, dependent: Mask)
 
 
 def _vote_count(
-    counts: VoteCounts, assumptions: Assumptions, fitted: LabelModel, why: str, score: float | None
+    counts: VoteCounts,
+    assumptions: Assumptions,
+    fitted: LabelModel,
+    repeats: Mask,
+    why: str,
+    score: float | None,
 ) -> LabelModel:
     """A majority vote, or what one-sided LFs, expected accuracies or gold labels make of it; copies count once."""
     is_majority = not (is_one_sided(counts).any() or assumptions.has_accuracies)
     model = (majority_vote if is_majority else specific_vote)(counts, assumptions)
-    k, clusters = counts.num_classes, cast("list[list[str]]", fitted.diagnostics["dependent_lfs"])
-    dependent = stated(counts, dependencies=clusters).dependent
-    dependencies = measured(counts, dependent, (k * model.accuracies - 1) / (k - 1))
+    k, together = counts.num_classes, within_clusters(repeats)
+    dependencies = measured(counts, together, (k * model.accuracies - 1) / (k - 1))
     rejected = {name: value for name, value in fitted.diagnostics.items() if name != "warnings"}
     diagnostics = {
         **model.diagnostics,
         **_choice(model, why, score),
-        "dependent_lfs": clusters,
+        "dependent_lfs": fitted.diagnostics["dependent_lfs"],
         "rejected_fit": rejected,
         # Why accuracies are not known is worth knowing whichever model labels.
         "warnings": list(fitted.warnings),

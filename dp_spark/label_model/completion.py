@@ -4,16 +4,18 @@ Two solvers for min over q of Σ_{i<j} w_ij (Z_ij - q_i q_j)²: a damped Newton 
 optimum in tens of steps, and the tutorial's plain gradient descent (step 2.ii), kept as the reference.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache, lru_cache
+from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from dp_spark.errors import DivergedError
+from dp_spark.label_model.model import Vector
 
-Vector = npt.NDArray[np.float64]
 Status = Literal["converged", "reached max_steps"]
 
 GRADIENT_TOLERANCE = 1e-10  # on the largest component of the projected gradient; weights have mean 1
@@ -59,12 +61,19 @@ def complete_rank_one(Z: Vector, weights: Vector, *, max_steps: int = 200) -> Co
     """
     if Z.shape != weights.shape or Z.ndim != 2 or Z.shape[0] != Z.shape[1]:
         raise ValueError(f"Z has shape {Z.shape} and weights {weights.shape}: expected two (m, m) arrays.")
-    weights = np.where(np.eye(len(Z), dtype=bool), 0.0, weights)
+    weights = np.where(np.eye(len(Z), dtype=bool), 0.0, weights.astype(np.float64))
     if not (weights > 0).any():
         raise ValueError("no pair of labeling functions has a positive weight: there is nothing to fit.")
+    return _completed(Z.astype(np.float64).tobytes(), weights.tobytes(), len(Z), max_steps)
+
+
+@lru_cache(maxsize=1)  # where no LFs depend on each other, the fit that shows it is the fit that is used
+def _completed(Z_bytes: bytes, weights_bytes: bytes, num_lfs: int, max_steps: int) -> Completion:
+    Z, weights = (np.frombuffer(content).reshape(num_lfs, num_lfs) for content in (Z_bytes, weights_bytes))
     scale = float(weights[weights > 0].mean())
     ends = [_newton(Z, weights / scale, start, max_steps) for start in _starts(Z, weights)]
     best = min(ends, key=lambda end: end.loss)
+    best.q.setflags(write=False)
     return Completion(best.q, best.loss * scale, best.status, best.num_steps, best.gradient)
 
 
@@ -138,8 +147,16 @@ def _newton(Z: Vector, weights: Vector, q: Vector, max_steps: int) -> Completion
 
 
 def _derivatives_at(z: tf.Tensor, w: tf.Tensor, q: Vector) -> tuple[float, Vector, Vector]:
-    loss, gradient, hessian = _derivatives(z, w, tf.constant(q, tf.float64))
-    return float(loss), gradient.numpy(), hessian.numpy()
+    rows = _derivative_graph()(z, w, tf.constant(q, tf.float64)).numpy()
+    return float(rows[0, 0]), rows[1], rows[2:]
+
+
+@cache
+def _derivative_graph() -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]:
+    """The graph of `_derivatives` itself: looking it up for the arguments of each step takes as long as running it."""
+    return cast(
+        "Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]", _derivatives.get_concrete_function()
+    )
 
 
 @tf.function(  # type: ignore[untyped-decorator] # TensorFlow ships no types
@@ -149,9 +166,13 @@ def _derivatives_at(z: tf.Tensor, w: tf.Tensor, q: Vector) -> tuple[float, Vecto
         tf.TensorSpec([None], tf.float64),
     ]
 )
-def _derivatives(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Loss, gradient and Hessian; one graph for every m, as a step of few LFs is mostly calls into TensorFlow."""
-    return _loss(z, w, q), _gradient(z, w, q), _hessian(z, w, q)
+def _derivatives(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
+    """Loss (in every column), gradient and Hessian, row by row: (2 + m, m).
+
+    One graph for every m and one result, as a step of few LFs is mostly calls into TensorFlow.
+    """
+    loss = tf.fill([1, tf.size(q)], _loss(z, w, q))
+    return tf.concat([loss, _gradient(z, w, q)[None], _hessian(z, w, q)], axis=0)
 
 
 def _loss(z: tf.Tensor, w: tf.Tensor, q: tf.Tensor) -> tf.Tensor:
@@ -175,7 +196,7 @@ def _damped_step(
 ) -> Vector | None:
     """-(H + damping)⁻¹ g over the free variables, or None if that matrix is not positive definite."""
     damped = hessian * free[:, None] * free[None, :]
-    damped += np.diag(damping * free + (1.0 - free))
+    np.fill_diagonal(damped, np.where(free, hessian.diagonal() + damping, 1.0))
     try:
         factor = np.linalg.cholesky(damped)
     except np.linalg.LinAlgError:

@@ -17,7 +17,7 @@ from dp_spark.label_model.accuracies import estimate_accuracies, named
 from dp_spark.label_model.accuracy_model import accuracy_model
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.dependencies import find_dependencies, measured, votes_per_opinion
-from dp_spark.label_model.leave_one_out import best_discount, hidden_votes
+from dp_spark.label_model.leave_one_out import HiddenVotes, best_discount, hidden_votes
 from dp_spark.label_model.model import LabelModel
 from dp_spark.label_model.one_coin import below_chance, fit_diagnostics, warnings_of
 from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies, within_records
@@ -26,20 +26,47 @@ from dp_spark.label_model.shrinkage import overdispersion, shrink
 MEANWHILE = "Until then they count as LFs on the whole do, one-sided ones by how specific they are."
 
 
-def empirical_bayes(
-    counts: VoteCounts, assumptions: Assumptions, dependent: Mask | None = None
-) -> LabelModel:
+def empirical_bayes(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
     """The label model of the completion, shrunk and discounted as far as the votes ask for it.
 
     Args:
         counts: of the label matrix.
         assumptions: class balance, prior accuracies (what estimates are drawn to), dependencies, gold labels.
-        dependent: (m, m) bool, symmetric: pairs of LFs that repeat each other; default: those declared and
-            those that `find_dependencies` finds.
     """
-    if dependent is None:
-        dependent = dependent_pairs(counts, assumptions)
-    k, estimates = counts.num_classes, estimate_accuracies(counts, dependent, assumptions)
+    dependent = dependent_pairs(counts, assumptions)
+    return fit_beside(counts, assumptions, dependent, hidden_votes(counts))[0]
+
+
+def fit_beside(
+    counts: VoteCounts, assumptions: Assumptions, dependent: Mask, hidden: HiddenVotes
+) -> tuple[LabelModel, Mask]:
+    """The model of `empirical_bayes` beside these dependent pairs, and which LFs repeat each other in it.
+
+    Args:
+        counts: of m LFs.
+        assumptions: as for `empirical_bayes`.
+        dependent: (m, m) bool, symmetric, of `dependent_pairs`.
+        hidden: `hidden_votes` of the counts.
+
+    Returns:
+        The model.
+        repeats: (m, m) bool, symmetric: the dependent pairs, and copies, which cast the same votes.
+    """
+    model, repeats = _undiscounted(counts, assumptions, dependent)
+    discount = best_discount(hidden, model, repeats)
+    diagnostics = {**model.diagnostics, "discount": discount}
+    return replace(model, weights=model.weights * discount, diagnostics=diagnostics), repeats
+
+
+def dependent_pairs(counts: VoteCounts, assumptions: Assumptions) -> Mask:
+    """Pairs of LFs that the user declares dependent, and those that agree more than the others explain."""
+    rest = informative_pairs(counts) & ~assumptions.dependent
+    return np.asarray(assumptions.dependent | find_dependencies(counts, rest))
+
+
+def _undiscounted(counts: VoteCounts, assumptions: Assumptions, dependent: Mask) -> tuple[LabelModel, Mask]:
+    """The label model of the shrunk completion, and the pairs of LFs that repeat each other, copies among them."""
+    estimates, k = estimate_accuracies(counts, dependent, assumptions), counts.num_classes
     pooled, dispersion = pooled_accuracy(counts, estimates.pairs), overdispersion(counts, estimates)
     undetermined = sorted(estimates.findings.undetermined)
     errors = estimates.errors * np.sqrt(dispersion or 1.0)
@@ -50,7 +77,6 @@ def empirical_bayes(
     errors = np.where(np.isinf(errors), np.inf, shrunk.errors * (k - 1) / k)
     accuracies, errors = assumptions.with_gold(accuracies, errors)
     dependencies = measured(counts, dependent | estimates.copies, shrunk.q)
-    opinions = votes_per_opinion(counts, dependencies)
     diagnostics = {
         **fit_diagnostics(counts, estimates),
         "pooled_accuracy": pooled,
@@ -63,6 +89,7 @@ def empirical_bayes(
             *_dependence_warnings(counts, dependent & ~assumptions.dependent),
         ],
     }
+    opinions = votes_per_opinion(counts, dependencies)
     model = accuracy_model(
         "empirical_bayes",
         counts,
@@ -72,16 +99,7 @@ def empirical_bayes(
         opinions=opinions,
         diagnostics=diagnostics,
     )
-    discount = best_discount(hidden_votes(counts, dependencies.pairs), model)
-    return replace(
-        model, weights=model.weights * discount, diagnostics={**model.diagnostics, "discount": discount}
-    )
-
-
-def dependent_pairs(counts: VoteCounts, assumptions: Assumptions) -> Mask:
-    """Pairs of LFs that the user declares dependent, and those that agree more than the others explain."""
-    rest = informative_pairs(counts) & ~assumptions.dependent
-    return np.asarray(assumptions.dependent | find_dependencies(counts, rest))
+    return model, dependencies.pairs
 
 
 def _dependence_warnings(counts: VoteCounts, dependent: Mask) -> list[str]:

@@ -6,6 +6,7 @@ from statistics import NormalDist
 import numpy as np
 
 from dp_spark.counting.agreement import Mask
+from dp_spark.counting.vote_counts import Counts
 from dp_spark.label_model.model import Vector
 
 FALSE_ALARM_RATE = 0.05  # to find misfit where there is none
@@ -48,7 +49,7 @@ class Fit:
         return float(NormalDist().inv_cdf(1 - FALSE_ALARM_RATE) * np.sqrt(2 * self.degrees))
 
 
-def independence(observed: Vector, num_data_points: int, rates: Vector, balance: Vector, pairs: Mask) -> Fit:
+def independence(observed: Counts, num_data_points: int, rates: Vector, balance: Vector, pairs: Mask) -> Fit:
     """How far pairs of events come together as often as events do that are independent given the class.
 
     Args:

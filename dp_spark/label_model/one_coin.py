@@ -5,6 +5,7 @@ and count as in a majority vote instead.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -38,12 +39,12 @@ def one_coin(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
     """
     estimates = estimate_accuracies(counts, assumptions.dependent, assumptions)
     vague = [int(i) for i in np.flatnonzero(estimates.errors > MAX_STANDARD_ERROR)]
-    estimates.findings.note(
+    findings = estimates.findings.with_undetermined(
         [i for i in vague if i not in estimates.findings.undetermined],
         "overlap too little with others for an estimate: the standard error of q = 2p - 1 is above "
         f"{MAX_STANDARD_ERROR}. More data points, or labeling functions that vote on the same ones, help.",
     )
-    return _label_model("one_coin", counts, assumptions, estimates)
+    return _label_model("one_coin", counts, assumptions, replace(estimates, findings=findings))
 
 
 def one_coin_gradient_descent(counts: VoteCounts, assumptions: Assumptions, *, seed: int = 0) -> LabelModel:
@@ -57,12 +58,11 @@ def one_coin_gradient_descent(counts: VoteCounts, assumptions: Assumptions, *, s
     Raises:
         DivergedError: for many LFs, whose loss needs a lower learning rate.
     """
-    findings = Findings()
     Z, observed = agreement_matrix(counts)
-    identified_parts(counts, observed, findings)
+    _, findings = identified_parts(counts, observed)
     completion = gradient_descent(Z, observed, seed=seed)
     if completion.status != "converged":
-        findings.warnings.append(
+        findings = findings.with_warnings(
             f"gradient descent took all of its {completion.num_steps} steps; the largest gradient is "
             f"{completion.gradient:.2g}. model='one_coin' converges."
         )

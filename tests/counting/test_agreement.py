@@ -1,7 +1,13 @@
 import numpy as np
 
 from dp_spark import VoteCounts
-from dp_spark.counting.agreement import agreement_matrix, components, informative_pairs, is_identified
+from dp_spark.counting.agreement import (
+    agreement_matrix,
+    components,
+    informative_pairs,
+    is_identified,
+    within_clusters,
+)
 
 VOTES = np.array([[1, 1, 0], [1, -1, 0], [-1, -1, 0], [0, 1, 1], [0, 0, 0]], dtype=np.int8)
 
@@ -55,3 +61,8 @@ def test_a_pair_a_chain_and_an_even_cycle_are_not_identified():
     assert not is_identified(graph(2, (0, 1)), [0, 1])
     assert not is_identified(graph(3, (0, 1), (1, 2)), [0, 1, 2])
     assert not is_identified(graph(4, (0, 1), (1, 2), (2, 3), (3, 0)), [0, 1, 2, 3])
+
+
+def test_lfs_of_one_cluster_are_all_paired_with_each_other_and_with_no_other():
+    found = within_clusters(graph(6, (0, 2), (2, 4), (1, 5)))
+    assert (found == graph(6, (0, 2), (2, 4), (0, 4), (1, 5))).all()

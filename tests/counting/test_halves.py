@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from reference import random_votes
@@ -36,3 +38,16 @@ def test_no_cluster_is_in_both_halves():
     assert (first + second).to_bytes() == counts.to_bytes()
     assert not (first.patterns.block_counts.any(axis=0) & second.patterns.block_counts.any(axis=0)).any()
     assert (first.patterns.counts % 5 == 0).all()
+
+
+def test_counts_beyond_single_precision_are_exact():
+    votes = np.array([[1, -1, 0], [1, 1, 0]], dtype=np.int8)
+    counts, times = VoteCounts.from_votes(votes), np.array([2**25 + 2, 2**40 + 6])
+    assert counts.patterns.votes.tolist() == [[1, 1, 0], [1, -1, 0]]
+    many = replace(
+        counts, joint=counts.joint * 0, patterns=replace(counts.patterns, counts=times, log2_rate=1)
+    )
+    for half in halves(many):
+        assert half.num_votes.tolist() == [2**24 + 2**39 + 4, 2**24 + 2**39 + 4, 0]
+        assert half.agreements[0, 1] == 2**24 + 1
+        assert half.num_overlaps.tolist() == half.num_votes.tolist()

@@ -32,6 +32,16 @@ def test_overlaps_and_gram_are_the_tutorials_matrices():
     assert counts.overlaps.dtype == counts.gram.dtype == np.int64
 
 
+def test_views_are_of_their_own_counts_and_cannot_be_changed():
+    counts = VoteCounts.from_votes(VOTES)
+    before = [counts.overlaps, counts.agreements, counts.votes_per_class, counts.num_votes]
+    assert (counts + counts).overlaps.tolist() == (2 * counts.overlaps).tolist()
+    assert (counts + counts).num_votes.tolist() == (2 * counts.num_votes).tolist()
+    for view in before:
+        with pytest.raises(ValueError, match="read-only"):
+            view[0] = 0
+
+
 def test_coverage_and_votes_per_class_are_those_of_the_columns():
     counts = VoteCounts.from_votes(VOTES)
     assert counts.coverage.tolist() == [3 / 5, 4 / 5, 1 / 5]

@@ -76,3 +76,13 @@ def test_nothing_to_fit_is_refused():
         complete_rank_one(np.eye(3), np.eye(3))
     with pytest.raises(ValueError, match=r"Z has shape \(2, 3\)"):
         complete_rank_one(np.zeros((2, 3)), np.zeros((2, 3)))
+
+
+def test_a_problem_that_was_just_solved_is_known_and_another_one_is_not_taken_for_it():
+    _, Z, weights = problem(0)
+    end = complete_rank_one(Z, weights)
+    assert complete_rank_one(Z.copy(), weights.copy()) is end
+    other = complete_rank_one(-Z, weights)
+    assert not np.array_equal(other.q, end.q)
+    with pytest.raises(ValueError, match="read-only"):
+        end.q[0] = 0
