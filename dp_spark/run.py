@@ -95,7 +95,7 @@ def read_points(run: Run) -> DataFrame:
         MissingResultError: if the table is not there.
         SchemaError: if it lacks a column that the configuration names.
     """
-    table = run.config.table
+    table, fit_gold = run.config.table, run.config.label_model.gold
     if not run.storage.exists(table.path):
         if table.generator is None:
             raise MissingResultError(
@@ -109,14 +109,25 @@ def read_points(run: Run) -> DataFrame:
         write_table(make(run.spark), table.path, run.storage, kind="table", description={}, key=table.key)
     points = run.spark.read.parquet(table.path)
     extra = [name for name in (table.gold, table.split) if name]
-    refuse_missing_columns(points, {"table.key": table.key, "table.gold or table.split": extra}, table.path)
-    if table.gold and not isinstance(points.schema[table.gold].dataType, IntegralType):
-        raise SchemaError(
-            f"table.gold: the column {table.gold!r} is of type "
-            f"{points.schema[table.gold].dataType.simpleString()}: expected integers, -1 or 1, and null "
-            "where the truth is not known. Recode it."
-        )
+    of_fit = [fit_gold] if fit_gold else []
+    refuse_missing_columns(
+        points,
+        {"table.key": table.key, "table.gold or table.split": extra, "label_model.gold": of_fit},
+        table.path,
+    )
+    for setting, name in {"table.gold": table.gold, "label_model.gold": fit_gold}.items():
+        if name:
+            _refuse_other_types(points, setting, name)
     return points
+
+
+def _refuse_other_types(points: DataFrame, setting: str, name: str) -> None:
+    kind = points.schema[name].dataType
+    if not isinstance(kind, IntegralType):
+        raise SchemaError(
+            f"{setting}: the column {name!r} is of type {kind.simpleString()}: expected integers, -1 or 1, and "
+            "null where the truth is not known. Recode it."
+        )
 
 
 def read_part(run: Run, part: str) -> DataFrame:
