@@ -129,7 +129,10 @@ def test_calibrated_labels_have_next_to_no_error_and_no_warning(k, seed):
 @pytest.mark.parametrize("k", [2, 4])
 @pytest.mark.parametrize(
     ("factor", "sign", "verdict"),
-    [(2.0, 1, "the labels are over-confident: on "), (0.5, -1, "the labels are less certain than they may be")],
+    [
+        (2.0, 1, "the labels are over-confident: on "),
+        (0.5, -1, "the labels are less certain than they may be"),
+    ],
 )
 def test_weights_too_large_or_small_are_noticed(k, factor, sign, verdict):
     votes, _ = two_sided(0, 1000, k=k)
@@ -210,5 +213,7 @@ def test_gold_counts_of_other_lfs_or_none_are_refused():
     model = model_of([0.8, 0.6])
     with pytest.raises(ValueError, match="gold_counts is a ndarray: expected GoldCounts, of count_gold"):
         calibration(model, GOLD)
-    with pytest.raises(ValueError, match=r"are of \['lf_0'\] for 2 classes and the label model of \['lf_0', 'lf_1'"):
+    with pytest.raises(
+        ValueError, match=r"are of \['lf_0'\] for 2 classes and the label model of \['lf_0', 'lf_1'"
+    ):
         calibration(model, counted([[1]], [1]))
