@@ -26,6 +26,7 @@ TIE_TOLERANCE = (
 )
 MIN_PROBABILITY = 1e-15  # log loss clips probabilities here, so that one wrong certainty costs 34.5 nats
 MAX_Z = 3.0  # of calibrated labels and many rows, 1 set in 370 is beyond it
+MIN_VARIANCE = 1e-6  # z stays finite where all labels are certain, and is 0 where none says anything
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,11 @@ class _Judged:
     probs: Vector
     is_gold: npt.NDArray[np.bool_]
 
+    @property
+    def of_gold(self) -> Vector:
+        """The probability of the gold class: (n,)."""
+        return np.asarray(np.where(self.is_gold, self.probs, 0.0).sum(axis=1))
+
     def mean(self, values: Vector) -> float | None:
         num = int(self.times.sum())
         return float(self.times @ values) / num if num else None
@@ -124,7 +130,6 @@ def calibration(model: LabelModel, gold_counts: GoldCounts) -> Calibration:
         is_gold=gold[covered, None] == np.array(model.classes),
     )
     confidence, credit = rows.probs.max(axis=1), _credit(rows)
-    of_gold = np.where(rows.is_gold, rows.probs, 0.0).sum(axis=1)
     bins = _bins(rows.times, confidence, credit, model.num_classes)
     z, max_z = _spiegelhalter(rows) if patterns.log2_rate == 0 else (None, None)
     return Calibration(
@@ -132,7 +137,7 @@ def calibration(model: LabelModel, gold_counts: GoldCounts) -> Calibration:
         num_uncovered=int(patterns.counts[~covered].sum()),
         accuracy=rows.mean(credit),
         mean_confidence=rows.mean(confidence),
-        log_loss=rows.mean(-np.log(np.maximum(of_gold, MIN_PROBABILITY))),
+        log_loss=rows.mean(-np.log(np.maximum(rows.of_gold, MIN_PROBABILITY))),
         brier_score=rows.mean(((rows.probs - rows.is_gold) ** 2).sum(axis=1)),
         expected_calibration_error=_expected_error(bins),
         z=z,
@@ -217,12 +222,11 @@ def _spiegelhalter(rows: _Judged) -> tuple[float | None, float | None]:
     """
     times, probs = rows.times, rows.probs
     squares = (probs**2).sum(axis=1)
-    of_gold = np.where(rows.is_gold, probs, 0.0).sum(axis=1)
-    variance = float(times @ np.maximum((probs**3).sum(axis=1) - squares**2, 0.0))
-    if variance == 0:
+    if len(times) == 0:
         return None, None
-    error = np.sqrt(variance)
-    return float(times @ (squares - of_gold) / error), float(MAX_Z + MAX_Z**2 / 6 / error)
+    variance = float(times @ ((probs**3).sum(axis=1) - squares**2))
+    error = np.sqrt(max(variance, MIN_VARIANCE))
+    return float(times @ (squares - rows.of_gold) / error), float(MAX_Z + MAX_Z**2 / 6 / error)
 
 
 def _warnings(found: Calibration) -> list[str]:
@@ -230,9 +234,9 @@ def _warnings(found: Calibration) -> list[str]:
         return []
     verdict = "over-confident" if found.z > 0 else "less certain than they may be"
     return [
-        f"the labels are {verdict}: on {found.num_gold} data points with votes and a gold label their mean "
-        f"confidence is {found.mean_confidence:.3f} and {found.accuracy:.3f} are right (z = {found.z:.1f}; by chance "
-        f"up to {found.max_z:.1f} from 0). Do not read labels as probabilities; name labeling functions that err "
+        f"the labels are {verdict}: of {found.num_gold} with votes and a gold label a share of {found.accuracy:.3f} "
+        f"is right at a mean confidence of {found.mean_confidence:.3f} (z = {found.z:.1f}; by chance up to "
+        f"{found.max_z:.1f} from 0). Do not read labels as probabilities; name labeling functions that err "
         "together in dependencies, check class_balance and prior_accuracies if you gave them, or take another model."
     ]
 

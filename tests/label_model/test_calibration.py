@@ -111,9 +111,18 @@ def test_without_covered_gold_rows_there_is_no_score(gold):
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False)) == found.to_dict()
 
 
-def test_labels_that_say_nothing_have_no_z():
+def test_labels_that_say_nothing_are_not_miscalibrated():
     found = calibration(model_of([0.5]), counted([[1], [-1]], [1, 1]))
-    assert (found.accuracy, found.z, found.is_miscalibrated) == (1 / 2, None, False)
+    assert (found.accuracy, found.z, found.is_miscalibrated) == (1 / 2, 0.0, False)
+
+
+def test_certain_labels_that_are_wrong_are_found_and_cost_a_finite_loss():
+    model = model_of([0.9], factor=100.0)
+    found = calibration(model, counted([[1]] * 20, [1] * 18 + [-1] * 2))
+    assert found.mean_confidence == 1.0
+    assert found.log_loss == pytest.approx(-2 / 20 * math.log(1e-15))
+    assert found.is_miscalibrated
+    assert not calibration(model, counted([[1]] * 20, [1] * 20)).is_miscalibrated
 
 
 @pytest.mark.parametrize("k", [2, 4])
@@ -130,7 +139,7 @@ def test_calibrated_labels_have_next_to_no_error_and_no_warning(k, seed):
 @pytest.mark.parametrize(
     ("factor", "sign", "verdict"),
     [
-        (2.0, 1, "the labels are over-confident: on "),
+        (2.0, 1, "the labels are over-confident: of "),
         (0.5, -1, "the labels are less certain than they may be"),
     ],
 )
@@ -202,7 +211,7 @@ def test_labels_too_certain_of_a_fitted_model_are_a_warning_and_change_nothing_e
     votes, gold = dependent(0, 2000, num_copies=8, faithful=1.0)
     counts, known = VoteCounts.from_votes(votes), counted(votes, gold)
     model = fit_label_model(counts, "majority_vote", class_balance=0.5, gold=known)
-    assert model.warnings[-1].startswith("the labels are over-confident: on ")
+    assert model.warnings[-1].startswith("the labels are over-confident: of ")
     assert model.warnings[-1] in caplog.text
     plain = fit_label_model(counts, "majority_vote", class_balance=0.5)
     assert plain.warnings == ()
