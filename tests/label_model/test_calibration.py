@@ -66,6 +66,13 @@ def test_bins_hold_their_rows_and_a_wilson_interval():
     assert (found.bins[0].mean_confidence, found.bins[0].interval) == (None, None)
 
 
+def test_a_confidence_at_an_edge_is_in_the_bin_below_whatever_its_last_bits():
+    for position in range(NUM_BINS - 1):  # of some of these the last bits depend on the class
+        model = model_of([0.25 + 0.075 * (position + 1)], k=4)
+        found = calibration(model, counted([[1], [2], [3], [4]], [1, 1, 1, 1], k=4))
+        assert found.bins[position].num_gold == 4
+
+
 def test_ties_share_the_credit():
     found = calibration(model_of([0.7, 0.7]), counted([[1, -1], [1, 1]], [1, 1]))
     assert found.accuracy == (1 / 2 + 1) / 2
