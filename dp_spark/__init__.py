@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dp_spark.end_model.predict import predict as predict
     from dp_spark.end_model.settings import TrainingSettings as TrainingSettings
     from dp_spark.end_model.train import train_end_model as train_end_model
+    from dp_spark.label_model.calibration import calibration as calibration
     from dp_spark.label_model.fit import fit_label_model as fit_label_model
     from dp_spark.label_model.model import LabelModel as LabelModel
     from dp_spark.labeling.apply import apply_lfs as apply_lfs
@@ -76,6 +77,7 @@ _MODULES = {
     "VoteCounts": "dp_spark.counting.vote_counts",
     "apply_lfs": "dp_spark.labeling.apply",
     "batch_labeling_function": "dp_spark.labeling.functions",
+    "calibration": "dp_spark.label_model.calibration",
     "column_lf": "dp_spark.labeling.column_lfs",
     "conflicting_rows": "dp_spark.counting.conflicts",
     "count_gold": "dp_spark.counting.gold",

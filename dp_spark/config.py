@@ -82,12 +82,19 @@ class LabelingConfig(_Strict):
 
 
 class LabelModelConfig(_Strict):
-    """[label_model]: which one, and what is known beyond the votes, as `fit_label_model` takes it."""
+    """[label_model]: which one, and what is known beyond the votes, as `fit_label_model` takes it.
+
+    Attributes:
+        model, class_balance, prior_accuracies, dependencies: as of `fit_label_model`.
+        gold: a column of the table with a few gold labels (-1, +1, or 1 to k; 0 or null where the truth is not
+            known) that the fit may use. Labeling functions do not see it.
+    """
 
     model: ModelName = "auto"
     class_balance: float | list[float] | None = None
     prior_accuracies: dict[str, float] = {}
     dependencies: list[list[str]] = []
+    gold: str | None = None
 
 
 class TrainingSetConfig(_Strict):

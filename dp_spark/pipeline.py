@@ -39,6 +39,7 @@ _FIRST_READER = {
     "table": "apply-lfs",
     "labeling": "apply-lfs",
     "lfs": "apply-lfs",
+    "label_model.gold": "apply-lfs",  # which hides the column from labeling functions
     "label_model": "fit-label-model",
     "training_set": "write-shards",
     "end_model": "train-end-model",
@@ -143,6 +144,7 @@ def _refuse_output_at_table(run: Run) -> None:
 def _made_from(run: Run) -> dict[str, object]:
     """What decides the results, apart from the rows of the table: a digest per part of the configuration."""
     content = run.config.model_dump(mode="json", exclude={"output"})
+    content["label_model.gold"] = run.config.label_model.gold
     digests = {
         name: hashlib.sha256(json.dumps(part, sort_keys=True).encode()) for name, part in content.items()
     }

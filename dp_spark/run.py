@@ -96,7 +96,7 @@ def read_points(run: Run) -> DataFrame:
         MissingResultError: if the table is not there.
         SchemaError: if it lacks a column that the configuration names.
     """
-    table = run.config.table
+    table, fit_gold = run.config.table, run.config.label_model.gold
     if not run.storage.exists(table.path):
         if table.generator is None:
             raise MissingResultError(
@@ -114,15 +114,22 @@ def read_points(run: Run) -> DataFrame:
         "table.key": table.key,
         "table.gold or table.split": extra,
         "table.cluster": table.cluster,
+        "label_model.gold": [fit_gold] if fit_gold else [],
     }
     refuse_missing_columns(points, wanted, table.path)
-    if table.gold and not isinstance(points.schema[table.gold].dataType, IntegralType):
-        raise SchemaError(
-            f"table.gold: the column {table.gold!r} is of type "
-            f"{points.schema[table.gold].dataType.simpleString()}: expected integers, -1 or 1, and null "
-            "where the truth is not known. Recode it."
-        )
+    for setting, name in {"table.gold": table.gold, "label_model.gold": fit_gold}.items():
+        if name:
+            _refuse_other_types(points, setting, name)
     return points
+
+
+def _refuse_other_types(points: DataFrame, setting: str, name: str) -> None:
+    kind = points.schema[name].dataType
+    if not isinstance(kind, IntegralType):
+        raise SchemaError(
+            f"{setting}: the column {name!r} is of type {kind.simpleString()}: expected integers, -1 or 1, and "
+            "null where the truth is not known. Recode it."
+        )
 
 
 def read_part(run: Run, part: str) -> DataFrame:

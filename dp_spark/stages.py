@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 
 from dp_spark.counting.count import count_votes
 from dp_spark.counting.gold import count_gold
+from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.counting.summary import lf_summary
 from dp_spark.end_model.artifact import save_end_model
 from dp_spark.end_model.predict import PREDICTIONS_KIND, predict
@@ -45,7 +46,7 @@ logger = logging.getLogger(__name__)
 def run_apply_lfs(run: Run) -> None:
     """From table to label_matrix."""
     table, labeling = run.config.table, run.config.labeling
-    hidden = [name for name in (table.gold, table.split) if name]
+    hidden = [name for name in (table.gold, table.split, run.config.label_model.gold) if name]
     matrix = apply_lfs(
         read_points(run).drop(*hidden),
         load_lfs(run),
@@ -66,7 +67,7 @@ def run_count_votes(run: Run) -> None:
 
 
 def run_fit_label_model(run: Run) -> None:
-    """From vote_counts.npz to label_model.json."""
+    """From vote_counts.npz to label_model.json; with gold labels, also from table and label_matrix."""
     settings = run.config.label_model
     model = fit_label_model(
         read_counts(run),
@@ -74,8 +75,24 @@ def run_fit_label_model(run: Run) -> None:
         settings.class_balance,
         settings.prior_accuracies,
         settings.dependencies,
+        _gold_to_fit(run),
     )
     _publish_file(run, "label_model.json", model.to_json().encode())
+
+
+def _gold_to_fit(run: Run) -> GoldCounts | None:
+    """The gold labels that the fit may use, or None if the configuration names none."""
+    table, column = run.config.table, run.config.label_model.gold
+    if column is None:
+        return None
+    if column == table.gold:
+        logger.warning(
+            "label_model.gold and table.gold are both %r: the scores in metrics.json are of gold labels that the "
+            "fit has seen. Put the few labels to fit with into a column of their own.",
+            column,
+        )
+    gold = read_points(run).select(*map(quoted, table.key), quoted(column))
+    return count_gold(read_matrix(run), gold, column)
 
 
 def run_label(run: Run) -> None:

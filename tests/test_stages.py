@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from pyspark.sql import functions as F
 
 from dp_spark.config import parse_config
 from dp_spark.counting.vote_counts import VoteCounts
@@ -24,6 +25,7 @@ from dp_spark.labeling.matrix import read_label_matrix
 from dp_spark.labels.label import LABELS_KIND
 from dp_spark.labels.shards import read_manifest
 from dp_spark.pipeline import RUN_FILE, run_pipeline
+from dp_spark.report.metrics import pipeline_text
 from dp_spark.run import Run, load_lfs, read_points
 from dp_spark.stages import STAGES, run_stage
 from dp_spark.tables import read_table
@@ -51,9 +53,13 @@ def make():
     def looks_at_gold(x):
         return x.gold
 
-    return broken, looks_at_gold
+    @labeling_function
+    def looks_at_few(x):
+        return x.few
 
-BROKEN, PEEKING = [*LFS, make()[0]], [make()[1]]
+    return broken, looks_at_gold, looks_at_few
+
+BROKEN, PEEKING, PEEKING_AT_FEW = [*LFS, make()[0]], [make()[1]], [make()[2]]
 '''
 
 
@@ -74,6 +80,16 @@ def edited(**changes):
 def table(spark, tmp_path_factory):
     path = str(tmp_path_factory.mktemp("table") / "comments")
     generate_comments(spark, NUM_COMMENTS, num_partitions=2).write.parquet(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def table_with_few(spark, table, tmp_path_factory):
+    """The table with one more column: the gold label of every fifth row."""
+    path = str(tmp_path_factory.mktemp("table") / "with few")
+    position = F.substring("id", 2, 100).cast("int")
+    few = F.when(position % 5 == 0, F.col("gold"))
+    spark.read.parquet(table).withColumn("few", few).write.parquet(path)
     return path
 
 
@@ -305,6 +321,70 @@ def test_labeling_functions_do_not_see_the_gold_column(storage, table, other_lfs
         run_stage(Run(storage, config, str(tmp_path / "new")), "apply-lfs")
 
 
+@pytest.mark.slow
+def test_a_few_gold_labels_go_into_the_fit_and_its_calibration_into_the_metrics(
+    storage, table_with_few, finished, tmp_path
+):
+    config = edited(table__path=table_with_few, label_model__gold="few")
+    directory = str(tmp_path / "out")
+    metrics = run_pipeline(Run(storage, config, directory))
+    model = LabelModel.load(f"{directory}/label_model.json")
+    assert model.diagnostics["class_balance"] == "gold"
+    calibration = metrics["label_model_calibration"]
+    assert calibration == model.diagnostics["calibration"]
+    assert calibration["gold_given_to_fit"] is True
+    assert calibration["num_gold"] + calibration["num_uncovered"] == NUM_COMMENTS / 5
+    assert calibration["num_gold"] > NUM_COMMENTS / 10
+    shown = (
+        f"labels on {calibration['num_gold']} rows with votes and gold that the fit was given: accuracy 0."
+    )
+    assert shown in pipeline_text(metrics, directory)
+    assert metrics["scores"]["all.labels"]["all"]["num_data_points"] == NUM_COMMENTS
+    assert 0 < metrics["scores"]["all.labels"]["covered"]["expected_calibration_error"] < 0.5
+    assert finished[1]["label_model_calibration"] is None
+    assert "that the fit was given" not in pipeline_text(finished[1], directory)
+
+
+@pytest.mark.slow
+def test_gold_labels_that_are_fitted_and_scored_by_are_a_warning(storage, table, copied, caplog):
+    for column in (None, "gold"):
+        assert "the scores in metrics.json are of gold labels that the fit has seen" not in caplog.text
+        changes = {"label_model__gold": column} if column else {}
+        run_stage(
+            Run(storage, edited(table__path=table, **changes), copied, overwrite=True), "fit-label-model"
+        )
+    assert "the scores in metrics.json are of gold labels that the fit has seen" in caplog.text
+    found = LabelModel.load(f"{copied}/label_model.json").diagnostics["calibration"]
+    assert found["num_gold"] + found["num_uncovered"] == NUM_COMMENTS
+
+
+@pytest.mark.slow
+def test_a_gold_column_that_labeling_functions_may_have_seen_is_not_resumed_with(storage, table, copied):
+    storage.delete(f"{copied}/label_model.json")
+    config = edited(table__path=table, label_model__gold="gold")
+    with pytest.raises(ConfigError, match=r"^\[label_model.gold\] changed since the run in "):
+        run_pipeline(Run(storage, config, copied), resume=True)
+
+
+def test_labeling_functions_do_not_see_the_gold_labels_of_the_fit(
+    storage, table_with_few, other_lfs, tmp_path
+):
+    peeking = {"labeling__module": other_lfs, "labeling__lfs": "PEEKING_AT_FEW"}
+    config = edited(table__path=table_with_few, label_model__gold="few", **peeking)
+    message = r"labeling function 'looks_at_few' reads 'few'. It has \['id', 'text'\]"
+    with pytest.raises(SchemaError, match=message):
+        run_stage(Run(storage, config, str(tmp_path / "new")), "apply-lfs")
+
+
+@pytest.mark.slow
+def test_gold_labels_of_the_fit_are_checked_as_they_are_counted(spark, storage, table, copied, tmp_path):
+    recoded = spark.read.parquet(table).withColumn("few", F.when(F.col("gold") > 0, 7))
+    recoded.write.parquet(f"{tmp_path}/recoded")
+    config = edited(table__path=f"{tmp_path}/recoded", label_model__gold="few")
+    with pytest.raises(SchemaError, match=r"'few' holds 7: expected one of \(-1, 1\)"):
+        run_stage(Run(storage, config, copied, overwrite=True), "fit-label-model")
+
+
 def test_a_table_that_is_not_there_is_named_or_generated(storage, tmp_path):
     path = f"{tmp_path}/no table"
     text = SPAM.replace('path = "output/comments"', f'path = "{path}"')
@@ -340,10 +420,14 @@ def test_a_generated_table_is_written_once(storage, tmp_path, monkeypatch):
 
 
 def test_columns_that_the_configuration_names_must_be_there(storage, table):
-    config = edited(table__path=table, table__key=["id", "day"], table__gold="truth")
+    names = {"table__gold": "truth", "label_model__gold": "few"}
+    config = edited(table__path=table, table__key=["id", "day"], **names)
     with pytest.raises(SchemaError) as caught:
         read_points(Run(storage, config, "out"))
-    assert "table.key reads 'day'; table.gold or table.split reads 'truth'" in str(caught.value)
+    expected = (
+        "table.key reads 'day'; table.gold or table.split reads 'truth'; label_model.gold reads 'few'. It"
+    )
+    assert expected in str(caught.value)
     assert "It has ['id', 'split', 'text', 'gold']" in str(caught.value)
 
 
@@ -425,6 +509,10 @@ def test_a_directory_with_nothing_but_the_note_of_a_run_holds_no_results(storage
     [
         ({"training_set__text": "no_such_text"}, "no_such_text"),
         ({"table__gold": "text"}, "table.gold: the column 'text' is of type string: expected integers"),
+        (
+            {"label_model__gold": "text"},
+            "label_model.gold: the column 'text' is of type string: expected inte",
+        ),
         ({"table__split": "text"}, "table.split: the column 'text' holds .*expected 'train'"),
         ({"end_model__model": "no_such_module:build", "end_model__l2": 0.0}, "module 'no_such_module'"),
     ],

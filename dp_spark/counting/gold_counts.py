@@ -1,13 +1,14 @@
-"""Gold counts: how often each LF votes each class where the truth is known."""
+"""Gold counts: how often each LF votes each class where the truth is known, and which votes meet which class."""
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from dp_spark.counting.indicators import BLOCK_ROWS, vote_indicators
+from dp_spark.counting.patterns import PatternCounts, count_patterns, merge_patterns
 from dp_spark.labeling.votes import Votes, check_votes, classes_of
 
 Counts = npt.NDArray[np.int64]
@@ -23,12 +24,15 @@ class GoldCounts:
         class_counts: (k,) int64: data points per gold class, also those on which every LF abstains.
         joint: (m, k, k) int64: joint[i, a, c] data points with gold class c on which LF i votes class a.
             Classes are in the order of `classes_of(num_classes)`.
+        patterns: the distinct pairs of vote vector and gold class, and how often each occurs: m + 1 columns,
+            the m votes and the gold class. A sample of them above MAX_PATTERNS.
     """
 
     lf_names: tuple[str, ...]
     num_classes: int
     class_counts: Counts
     joint: Counts
+    patterns: PatternCounts
 
     @classmethod
     def from_votes(
@@ -92,8 +96,13 @@ class GoldCounts:
         lf_votes = vote_indicators(votes[known], self.num_classes)
         truth = vote_indicators(gold[known, None], self.num_classes)
         joint = (lf_votes.T @ truth).astype(np.int64).reshape(self.joint.shape)
-        class_counts = self.class_counts + truth.sum(axis=0).astype(np.int64)
-        return GoldCounts(self.lf_names, self.num_classes, class_counts, self.joint + joint)
+        with_truth = np.column_stack([votes[known], gold[known]])
+        return replace(
+            self,
+            class_counts=self.class_counts + truth.sum(axis=0).astype(np.int64),
+            joint=self.joint + joint,
+            patterns=merge_patterns(self.patterns, count_patterns(with_truth, self.patterns.log2_rate)),
+        )
 
     def __add__(self, other: "GoldCounts") -> "GoldCounts":
         """The counts of both parts together: exact, and the same in any order.
@@ -107,20 +116,43 @@ class GoldCounts:
                 f"gold counts of different labeling functions cannot be added: {mine} and {theirs}. "
                 "Count both tables with the same LFs, in the same order."
             )
-        return GoldCounts(*mine, self.class_counts + other.class_counts, self.joint + other.joint)
+        return replace(
+            self,
+            class_counts=self.class_counts + other.class_counts,
+            joint=self.joint + other.joint,
+            patterns=merge_patterns(self.patterns, other.patterns),
+        )
 
     def to_bytes(self) -> bytes:
         """The counts as an .npz file without pickles: the same bytes for the same counts."""
         buffer = io.BytesIO()
-        np.savez(buffer, lf_names=np.array(self.lf_names), class_counts=self.class_counts, joint=self.joint)
+        np.savez(
+            buffer,
+            lf_names=np.array(self.lf_names),
+            class_counts=self.class_counts,
+            joint=self.joint,
+            patterns=self.patterns.votes,
+            pattern_counts=self.patterns.counts,
+            log2_rate=np.int64(self.patterns.log2_rate),
+        )
         return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "GoldCounts":
-        """The counts that `to_bytes` wrote."""
+        """The counts that `to_bytes` wrote.
+
+        Raises:
+            ValueError: if an earlier dp_spark wrote them, without patterns.
+        """
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            joint = arrays["joint"]
-            return cls(tuple(arrays["lf_names"].tolist()), joint.shape[1], arrays["class_counts"], joint)
+            if "patterns" not in arrays:
+                raise ValueError(
+                    f"these gold counts hold {sorted(arrays)}: expected the patterns of votes and gold classes "
+                    "too, which an earlier dp_spark did not keep. Count the gold labels again."
+                )
+            names, joint = tuple(arrays["lf_names"].tolist()), arrays["joint"]
+            patterns = PatternCounts(arrays["patterns"], arrays["pattern_counts"], int(arrays["log2_rate"]))
+            return cls(names, joint.shape[1], arrays["class_counts"], joint, patterns)
 
 
 def empty_gold_counts(lf_names: tuple[str, ...], num_classes: int) -> GoldCounts:
@@ -129,5 +161,6 @@ def empty_gold_counts(lf_names: tuple[str, ...], num_classes: int) -> GoldCounts
     Raises:
         ValueError: if `num_classes` is not 2 to 127.
     """
-    k = len(classes_of(num_classes))
-    return GoldCounts(lf_names, num_classes, np.zeros(k, np.int64), np.zeros((len(lf_names), k, k), np.int64))
+    m, k = len(lf_names), len(classes_of(num_classes))
+    patterns = PatternCounts(np.zeros((0, m + 1), np.int8), np.zeros(0, np.int64), 0)
+    return GoldCounts(lf_names, num_classes, np.zeros(k, np.int64), np.zeros((m, k, k), np.int64), patterns)

@@ -7,6 +7,7 @@ from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.assumptions import Assumptions, stated
 from dp_spark.label_model.auto import auto
+from dp_spark.label_model.calibration import with_calibration
 from dp_spark.label_model.class_conditional import class_conditional
 from dp_spark.label_model.dawid_skene import dawid_skene
 from dp_spark.label_model.empirical_bayes import empirical_bayes
@@ -60,7 +61,8 @@ def fit_label_model(
             others by themselves, and "one_coin".
         gold: of `count_gold`, a few gold labels. They give the class balance, if it is not given. "auto",
             "empirical_bayes" and "specific_vote" take each as one more observation of an LF's accuracy; these,
-            "one_coin" and "class_conditional" let them decide which of two mirror images is right.
+            "one_coin" and "class_conditional" let them decide which of two mirror images is right. Of every
+            model `diagnostics["calibration"]` then compares the labels with them.
 
     Raises:
         ValueError: if there is no such model, an assumption is none, or nothing was counted.
@@ -78,6 +80,8 @@ def fit_label_model(
     _refuse_unused(model, "prior_accuracies", prior_accuracies, USE_PRIORS)
     _refuse_unused(model, "dependencies", dependencies, USE_DEPENDENCIES)
     fitted = MODELS[model](counts, stated(counts, class_balance, prior_accuracies, dependencies, gold))
+    if gold is not None:
+        fitted = with_calibration(fitted, gold)
     logger.info(
         "fitted label model %s: m=%d status=%s steps=%s",
         fitted.model,

@@ -11,12 +11,16 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dp_spark.errors import SchemaError
+from dp_spark.label_model.calibration import EDGE_DIGITS, MIN_PROBABILITY, NUM_BINS
 from dp_spark.labels.label import NUM_VOTES, PROB_LABEL
 from dp_spark.tables import quoted, refuse_duplicate_keys, refuse_missing_columns
 
 TIE_TOLERANCE = 1e-9  # a label this close to 1/2 is a tie
-MIN_PROBABILITY = 1e-15  # log loss clips probabilities here, so that one wrong certainty costs 34.5 nats
-_ALL, _COVERED, _UNCOVERED = "all", "covered", "uncovered"
+_COVERED, _UNCOVERED = "covered", "uncovered"
+_SUMS = (
+    "rows", "known", "bad_gold", "zero", "bad_label",
+    "positive", "correct", "predicted", "hit", "loss", "confidence",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Scores:
         num_positive: of them with gold +1.
         accuracy, precision, recall, f1: in [0, 1]; the last three of class +1.
         log_loss: in nats, mean over the rows.
+        expected_calibration_error: how far confidence and share correct are apart, as of `calibration`.
     """
 
     num_data_points: int
@@ -37,6 +42,7 @@ class Scores:
     recall: float | None
     f1: float | None
     log_loss: float | None
+    expected_calibration_error: float | None
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class Report:
 
 
 def evaluate(labels: DataFrame, gold: DataFrame, *, key: Sequence[str], gold_column: str = "gold") -> Report:
-    """Accuracy, precision, recall, F1 and log loss of labels; covered and uncovered rows apart.
+    """Accuracy, precision, recall, F1, log loss and calibration of labels; covered and uncovered rows apart.
 
     Args:
         labels: the key columns, `prob_label` = P(y = +1), and `num_votes` if there is one: labels of a label
@@ -87,24 +93,46 @@ def evaluate(labels: DataFrame, gold: DataFrame, *, key: Sequence[str], gold_col
         (known & ~F.col("_gold").isin(-1, 1)).alias("bad_gold"),
         (F.col("_gold") == 0).alias("zero"),
         (F.coalesce(~F.col(PROB_LABEL).between(0, 1) | F.isnan(PROB_LABEL), F.lit(True))).alias("bad_label"),
+        _bin().alias("bin"),
+        F.lit(1).alias("rows"),
         *_terms(known),
     )
-    names = ["known", "bad_gold", "zero", "bad_label", "positive", "correct", "predicted", "hit", "loss"]
-    sums = [F.sum(F.col(name).cast("double")).alias(name) for name in names]
-    grouped = rows.groupBy("part").agg(F.count(F.lit(1)).alias("rows"), *sums).collect()  # at most two rows
-    parts = {str(row["part"]): {name: float(row[name] or 0) for name in ["rows", *names]} for row in grouped}
-    total = {name: sum(part[name] for part in parts.values()) for name in ["rows", *names]}
+    sums = [F.sum(F.col(name).cast("double")).alias(name) for name in _SUMS]
+    grouped = rows.groupBy("part", "bin").agg(*sums).collect()  # two for each bin, and those of bad labels
+    cells = sorted(
+        (str(row["part"]), int(row["bin"]), [float(row[name] or 0) for name in _SUMS]) for row in grouped
+    )
+    total = _summed(cells, (_COVERED, _UNCOVERED))
     _refuse_bad_values(total, gold_column)
     return Report(
         all=_scores(total),
-        covered=_scores(parts.get(_COVERED, {})) if has_votes else None,
-        uncovered=_scores(parts.get(_UNCOVERED, {})) if has_votes else None,
+        covered=_scores(_summed(cells, (_COVERED,))) if has_votes else None,
+        uncovered=_scores(_summed(cells, (_UNCOVERED,))) if has_votes else None,
         num_without_gold=int(total["rows"] - total["known"]),
     )
 
 
+def _bin() -> Column:
+    """The position of a label's confidence among the bins from 1/2 to 1; -1 if it is no probability."""
+    prob = F.col(PROB_LABEL)
+    widths = F.round((F.greatest(prob, 1 - prob) - 0.5) * 2 * NUM_BINS, EDGE_DIGITS)
+    position = F.greatest(F.ceil(widths) - 1, F.lit(0)).cast("int")
+    return F.when(prob.between(0, 1), position).otherwise(-1)
+
+
+def _summed(cells: Sequence[tuple[str, int, list[float]]], parts: Sequence[str]) -> dict[str, float]:
+    """The sums of some parts, and Σ |correct - confidence| of their bins, as "gap"."""
+    sums, gaps = dict.fromkeys(_SUMS, 0.0), [0.0] * (NUM_BINS + 1)
+    for part, position, values in cells:
+        if part in parts:
+            cell = dict(zip(_SUMS, values, strict=True))
+            sums = {name: sums[name] + cell[name] for name in _SUMS}
+            gaps[position] += cell["correct"] - cell["confidence"]
+    return {**sums, "gap": sum(map(abs, gaps))}
+
+
 def _terms(known: Column) -> list[Column]:
-    """Per row: gold is positive, credit, positive prediction, hit, and log loss; 0 without gold."""
+    """Per row: gold is positive, credit, positive prediction, hit, log loss and confidence; 0 without gold."""
     prob, gold = F.col(PROB_LABEL), F.col("_gold")
     is_tie = F.abs(prob - 0.5) <= TIE_TOLERANCE
     predicted = F.when(is_tie, 0.5).when(prob > 0.5, 1.0).otherwise(0.0)
@@ -116,6 +144,7 @@ def _terms(known: Column) -> list[Column]:
         "predicted": predicted,
         "hit": predicted * positive,
         "loss": -F.log(F.greatest(of_gold, F.lit(MIN_PROBABILITY))),
+        "confidence": F.greatest(prob, 1 - prob),
     }
     return [F.when(known, term).otherwise(0.0).alias(name) for name, term in terms.items()]
 
@@ -145,18 +174,19 @@ def _refuse_bad_values(total: Mapping[str, float], gold_column: str) -> None:
 
 
 def _scores(sums: Mapping[str, float]) -> Scores:
-    num, positive = sums.get("known", 0.0), sums.get("positive", 0.0)
-    precision = _share(sums.get("hit", 0.0), sums.get("predicted", 0.0))
-    recall = _share(sums.get("hit", 0.0), positive)
+    num, positive = sums["known"], sums["positive"]
+    precision = _share(sums["hit"], sums["predicted"])
+    recall = _share(sums["hit"], positive)
     f1 = None if precision is None or recall is None else _share(2 * precision * recall, precision + recall)
     return Scores(
         num_data_points=int(num),
         num_positive=int(positive),
-        accuracy=_share(sums.get("correct", 0.0), num),
+        accuracy=_share(sums["correct"], num),
         precision=precision,
         recall=recall,
         f1=0.0 if f1 is None and precision is not None and recall is not None else f1,
-        log_loss=_share(sums.get("loss", 0.0), num),
+        log_loss=_share(sums["loss"], num),
+        expected_calibration_error=_share(sums["gap"], num),
     )
 
 

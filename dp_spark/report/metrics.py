@@ -41,6 +41,7 @@ def pipeline_metrics(
         "label_model": label_model.model,
         "label_model_id": label_model.model_id,
         "label_model_choice": label_model.diagnostics.get("choice"),
+        "label_model_calibration": label_model.diagnostics.get("calibration"),
         **{name: reports[key].all.accuracy for name, key in _ACCURACY_NAMES.items() if key in reports},
         "lfs": list(lfs),
         "scores": {name: report.to_dict() for name, report in reports.items()},
@@ -100,6 +101,9 @@ def pipeline_text(metrics: Mapping[str, object], directory: str) -> str:
             f"{'scored against gold':32s} {'rows':>9s} {'accuracy':>9s} {'F1':>8s} {'log loss':>9s}",
         ]
         lines += [_score_line(name, report["all"]) for name, report in scores.items()]
+    calibration = metrics["label_model_calibration"]
+    if isinstance(calibration, Mapping) and calibration["num_gold"]:
+        lines += ["", _calibration_line(calibration)]
     warnings = metrics["warnings"]
     if isinstance(warnings, list) and warnings:
         lines += ["", *(f"warning: {warning}" for warning in warnings)]
@@ -127,6 +131,16 @@ def _score_line(name: str, scores: Mapping[str, float | None]) -> str:
     ]
     title = f"{what.replace('_', ' ')} ({part} rows)"
     return f"{title:32s} {scores['num_data_points']:9,d} {shown[0]:>9s} {shown[1]:>8s} {shown[2]:>9s}"
+
+
+def _calibration_line(calibration: Mapping[str, float]) -> str:
+    rate = calibration["sample_rate"]
+    return (
+        f"labels on {calibration['num_gold']:,} rows with votes and gold that the fit was given: accuracy "
+        f"{calibration['accuracy']:.4f}, mean confidence {calibration['mean_confidence']:.4f}, calibration error "
+        f"{calibration['expected_calibration_error']:.4f}"
+        + (f" (a sample, 1 of {1 / rate:.0f} vote patterns)" if rate < 1 else "")
+    )
 
 
 def _mappings(rows: object) -> list[Mapping[str, object]]:

@@ -1,8 +1,12 @@
+import io
+from itertools import permutations
+
 import numpy as np
 import pytest
 from reference import random_votes
 
 from dp_spark import LabelMatrix, count_gold
+from dp_spark.counting import patterns
 from dp_spark.counting.gold_counts import GoldCounts, empty_gold_counts
 from dp_spark.counting.indicators import BLOCK_ROWS
 from dp_spark.errors import SchemaError
@@ -72,16 +76,47 @@ def test_spark_and_numpy_agree_with_a_count_by_hand(matrix_of, gold_of, k):
 
 @pytest.mark.parametrize("num_partitions", [1, 16])
 def test_counts_do_not_depend_on_partitioning(matrix, gold_of, num_partitions):
+    whole = GoldCounts.from_votes(VOTES, GOLD, lf_names=["a", "b"])
     rows = matrix.df.repartition(num_partitions)
     split = LabelMatrix(rows, matrix.key, matrix.lf_names, matrix.lf_hashes, 2)
     gold = gold_of(GOLD.tolist()).repartition(num_partitions)
-    assert count_gold(split, gold).joint.tolist() == JOINT
+    assert count_gold(split, gold).to_bytes() == whole.to_bytes()
 
 
 def test_counts_of_parts_add_up():
     parts = [GoldCounts.from_votes(VOTES[rows], GOLD[rows]) for rows in (slice(0, 2), slice(2, 5))]
     whole = GoldCounts.from_votes(VOTES, GOLD).to_bytes()
     assert (parts[0] + parts[1]).to_bytes() == (parts[1] + parts[0]).to_bytes() == whole
+
+
+def test_patterns_are_the_votes_with_the_gold_class_in_the_last_column(matrix, gold_of):
+    counts = count_gold(matrix, gold_of(GOLD.tolist()))
+    found = dict(
+        zip(map(tuple, counts.patterns.votes.tolist()), counts.patterns.counts.tolist(), strict=True)
+    )
+    assert found == {(1, 1, 1): 1, (1, -1, -1): 1, (-1, -1, -1): 1, (0, 0, 1): 1}
+    assert (counts + counts).patterns.counts.tolist() == [2, 2, 2, 2]
+    assert counts.patterns.sample_rate == 1.0
+
+
+def test_sampled_patterns_are_the_same_whatever_the_order_of_the_parts(monkeypatch):
+    monkeypatch.setattr(patterns, "MAX_PATTERNS", 40)
+    votes, gold = random_votes(600, 4, 4), random_votes(600, 1, 4, seed=1, coverage=0.7)[:, 0]
+    whole = GoldCounts.from_votes(votes, gold, 4)
+    assert 0 < len(whole.patterns.counts) <= 40
+    assert whole.patterns.log2_rate > 0
+    parts = [GoldCounts.from_votes(votes[i::3], gold[i::3], 4) for i in range(3)]
+    for a, b, c in permutations(parts):
+        assert GoldCounts.from_bytes((a + b + c).to_bytes()).to_bytes() == whole.to_bytes()
+
+
+def test_gold_counts_without_patterns_are_refused():
+    buffer = io.BytesIO()
+    np.savez(buffer, lf_names=np.array(["a"]), class_counts=np.zeros(2, int), joint=np.zeros((1, 2, 2), int))
+    with pytest.raises(
+        ValueError, match=r"hold \['class_counts', 'joint', 'lf_names'\]: .* Count the gold labels again"
+    ):
+        GoldCounts.from_bytes(buffer.getvalue())
 
 
 def test_empty_counts_are_neutral_and_counts_come_back_from_bytes():

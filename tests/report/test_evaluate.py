@@ -33,6 +33,20 @@ def test_log_loss_is_the_mean_in_nats(report):
     assert report.all.log_loss == pytest.approx(expected, abs=1e-12)
 
 
+def test_the_calibration_error_is_that_of_bins_of_confidence(spark, report):
+    #        0.9 right         0.6 wrong        0.8 right         2 ties: half right at 1/2
+    gaps = [abs(1 - 0.9), abs(0 - 0.6), abs(1 - 0.8), 0]
+    assert report.all.expected_calibration_error == pytest.approx(sum(gaps) / 5)
+    assert report.covered.expected_calibration_error == pytest.approx(sum(gaps) / 3)
+    assert report.uncovered.expected_calibration_error == 0
+    edges = [(1, 0.8, 1), (2, 0.2, 0), (3, 0.79, 1), (4, 0.0, 1)]  # three of (0.75, 0.8], however many parts
+    labels = spark.createDataFrame(edges, "id int, prob_label double, num_votes int")
+    gold = spark.createDataFrame([(1, 1), (2, 1), (3, 1), (4, -1)], "id int, gold int")
+    found = evaluate(labels, gold, key=["id"])
+    assert found.all.expected_calibration_error == pytest.approx(abs(2 - 0.8 - 0.8 - 0.79) / 4)
+    assert found.covered.expected_calibration_error == pytest.approx(abs(2 - 0.8 - 0.79) / 3)
+
+
 def test_covered_and_uncovered_rows_are_told_apart(report):
     assert (report.all.num_data_points, report.covered.num_data_points, report.uncovered.num_data_points) == (
         5,
