@@ -197,11 +197,12 @@ def _of_balance(fit: ClassFit) -> tuple[Vector, Vector]:
 def _of_lf(fit: ClassFit, lf: int) -> tuple[Vector, Vector]:
     """As `_joint`, of one LF's parameters alone, [class, vote]."""
     k, votes = len(fit.balance), np.ascontiguousarray(fit.patterns.votes[:, lf])
-    joint, excess = np.empty((k, k, k)), np.empty((k, k, k))  # [vote, class, class]: sums of r_c r_d
+    joint, excess = np.zeros((k, k, k)), np.zeros((k, k, k))  # [vote, class, class]: sums of r_c r_d
     for position, a in enumerate(classes_of(k)):
         rows = np.flatnonzero(votes == a)
         joint[position] = _products(fit.posterior[rows], fit.times[rows])
-        excess[position] = _products(fit.posterior[rows], fit.excess[rows])
+        if fit.patterns.log2_rate:
+            excess[position] = _products(fit.posterior[rows], fit.excess[rows])
     information = _score_products(joint, fit.confusion[lf])
     soft_counts, q = joint.sum(axis=2).T, k - 1
     for c in range(k):

@@ -124,9 +124,12 @@ def _fitted_confusion(soft_counts: Vector, expected: Vector) -> Vector:
 
 def _posterior(votes: ListedVotes | BlockedVotes, confusion: Vector, balance: Vector) -> Vector:
     """P(y = c | pattern): (num_patterns, k)."""
-    scores = np.log(balance) + votes.over_lfs(np.log(confusion).transpose(0, 2, 1))
-    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+    by_class = np.ascontiguousarray(
+        votes.over_lfs(np.log(confusion).transpose(0, 2, 1)).T
+    )  # twice as fast in k = 2
+    by_class += np.log(balance)[:, None]
+    odds = np.exp(by_class - by_class.max(axis=0))
+    return np.asarray((odds / odds.sum(axis=0)).T)
 
 
 def _mean_weights(log_confusion: Vector) -> Vector:
