@@ -43,7 +43,7 @@ class ListedVotes:
         num_patterns, m, k = self.shape
         by_class = terms.reshape(m * k, k).T
         sums = [np.bincount(self.rows, one[self.codes], num_patterns) for one in by_class]
-        return np.stack(sums, axis=1)
+        return np.asarray(np.stack(sums, axis=1), dtype=np.float64)  # of no votes, bincount has integers
 
     def over_patterns(self, weights: Vector) -> Vector:
         """The sum of the weights of the patterns in which an LF votes a: (m, k, k), [lf, vote, class].

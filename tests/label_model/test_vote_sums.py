@@ -41,3 +41,10 @@ def test_lists_and_blocks_have_the_same_sums(k, monkeypatch):
     terms, weights = random.normal(size=(7, k, k)), random.random((500, k))
     assert blocks.over_lfs(terms) == pytest.approx(all_listed.over_lfs(terms))
     assert blocks.over_patterns(weights) == pytest.approx(all_listed.over_patterns(weights))
+
+
+def test_sums_over_no_votes_are_zero_and_no_integers():
+    none = summable(np.zeros((3, 2), dtype=np.int8), 2)
+    for sums in (none.over_lfs(np.ones((2, 2, 2))), none.over_patterns(np.ones((3, 2)))):
+        assert sums.dtype == np.float64
+        assert not sums.any()
