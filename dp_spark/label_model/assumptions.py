@@ -12,7 +12,7 @@ from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.model import Vector, intervals_of
 
-BalanceSource = Literal["given", "gold", "uniform"]
+BalanceSource = Literal["given", "gold", "estimated", "uniform"]
 UNKNOWN_OBSERVATIONS = 10.0  # what an accuracy that the votes say nothing about is worth beside gold labels
 BALANCE_TOLERANCE = 1e-6  # how far a class balance may be from adding up to 1 before it is scaled to it
 LEAST_OBSERVATIONS = 2.0  # of any estimate, so that one gold label does not decide alone
@@ -24,7 +24,7 @@ class Assumptions:
 
     Attributes:
         class_balance: (k,), adds up to 1; if it is not given, from gold labels, or the same for every class.
-        balance_source: "given", "gold" or "uniform".
+        balance_source: "given", "gold", "estimated" (by a model, from the votes) or "uniform".
         balance_errors: (k,) standard errors of the class balance; 0 if it is given, infinite if it is uniform.
         prior_accuracies: (m,) accuracies that the user expects; NaN where none is given.
         dependent: (m, m) bool, symmetric: pairs of LFs that the user declares dependent.

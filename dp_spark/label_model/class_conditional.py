@@ -16,6 +16,7 @@ from dp_spark.label_model.abstaining import Firing, silence
 from dp_spark.label_model.accuracies import MIN_SIGN_SCORE, not_converged
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.completion import Completion
+from dp_spark.label_model.independence import independence
 from dp_spark.label_model.indicators import Indicators, Influence
 from dp_spark.label_model.model import LabelModel, Vector, intervals_of
 from dp_spark.label_model.one_coin import below_chance
@@ -54,6 +55,8 @@ def class_conditional(counts: VoteCounts, assumptions: Assumptions) -> LabelMode
     accuracies = _accuracies(by_vote, balance.probabilities)
     errors, firing = _errors(counts, influence, balance, by_vote)
     silent = silence(counts, balance.probabilities, firing)
+    joint, by_indicator = counts.joint.reshape(2 * counts.num_lfs, -1), by_vote.reshape(-1, 2)
+    fit = independence(joint, counts.num_data_points, by_indicator, balance.probabilities, moments.pairs)
     return LabelModel(
         model="class_conditional",
         lf_names=counts.lf_names,
@@ -70,6 +73,9 @@ def class_conditional(counts: VoteCounts, assumptions: Assumptions) -> LabelMode
             "num_steps": 0 if completion is None else completion.num_steps,
             "num_data_points": counts.num_data_points,
             **balance.diagnostics,
+            "share_explained": fit.share_explained,
+            "share_checked": fit.share_checked,
+            "misfit": fit.misfit,
             **silent.diagnostics,
             "num_clipped": int((rates != by_vote).sum()),
             **below_chance(accuracies, counts),

@@ -11,7 +11,7 @@ import numpy as np
 
 from dp_spark.counting.agreement import Mask, informative_pairs, is_one_sided
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.accuracies import Findings, identified_parts, named, not_converged
+from dp_spark.label_model.accuracies import identified_parts, named, not_converged
 from dp_spark.label_model.assumptions import Assumptions, balance_diagnostics
 from dp_spark.label_model.class_errors import ClassFit, class_errors
 from dp_spark.label_model.model import LabelModel, Vector, intervals_of
@@ -98,7 +98,7 @@ def _fitted(counts: VoteCounts, assumptions: Assumptions, expected: Vector) -> t
 
 def _determined(counts: VoteCounts) -> Mask:
     """Which LFs' accuracies the votes tell: (m,) bool; not of one-sided LFs, nor of such as overlap with too few."""
-    identified = identified_parts(counts, informative_pairs(counts), Findings())
+    identified, _ = identified_parts(counts, informative_pairs(counts))
     found = np.zeros(counts.num_lfs, dtype=np.bool_)
     found[sum(identified, [])] = True
     return np.asarray(found & ~is_one_sided(counts))

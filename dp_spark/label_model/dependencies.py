@@ -41,6 +41,10 @@ class Dependencies:
     pairs: Mask
     excess: Vector
 
+    def beside(self, others: "Dependencies") -> "Dependencies":
+        """Both; of a pair that is in both the greater excess."""
+        return Dependencies(self.pairs | others.pairs, np.maximum(self.excess, others.excess))
+
 
 def find_dependencies(counts: VoteCounts, pairs: Mask) -> Mask:
     """The pairs that agree more than any accuracies allow: (m, m) bool, symmetric.

@@ -17,11 +17,13 @@ from dp_spark.label_model.accuracies import estimate_accuracies, named
 from dp_spark.label_model.accuracy_model import accuracy_model
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.dependencies import find_dependencies, measured, votes_per_opinion
+from dp_spark.label_model.firing_dependencies import firing_dependencies
 from dp_spark.label_model.leave_one_out import HiddenVotes, best_discount, hidden_votes
 from dp_spark.label_model.model import LabelModel
 from dp_spark.label_model.one_coin import below_chance, fit_diagnostics, warnings_of
 from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies, within_records
 from dp_spark.label_model.shrinkage import overdispersion, shrink
+from dp_spark.label_model.voted_balance import with_voted_balance
 
 MEANWHILE = "Until then they count as LFs on the whole do, one-sided ones by how specific they are."
 
@@ -74,22 +76,27 @@ def _undiscounted(counts: VoteCounts, assumptions: Assumptions, dependent: Mask)
     shrunk = shrink(estimates.q, errors, (k * assumptions.or_prior(pooled) - 1) / (k - 1))
     accuracies = within_records(((k - 1) * shrunk.q + 1) / k, counts)
     accuracies[undetermined] = assumptions.or_prior(specific_accuracies(counts, pooled))[undetermined]
-    errors = np.where(np.isinf(errors), np.inf, shrunk.errors * (k - 1) / k)
-    accuracies, errors = assumptions.with_gold(accuracies, errors)
+    of_q = np.where(np.isinf(errors), np.inf, shrunk.errors)
+    accuracies, errors = assumptions.with_gold(accuracies, of_q * (k - 1) / k)
+    assumptions = with_voted_balance(counts, assumptions, shrunk.q, of_q, estimates.design_effect)
     dependencies = measured(counts, dependent | estimates.copies, shrunk.q)
+    together = firing_dependencies(counts, assumptions)
     diagnostics = {
         **fit_diagnostics(counts, estimates),
         "pooled_accuracy": pooled,
         "spread": shrunk.spread * (k - 1) / k,
         "overdispersion": dispersion,
         **below_chance(accuracies, counts),
-        "dependent_lfs": [[counts.lf_names[i] for i in cluster] for cluster in clusters(dependencies.pairs)],
+        "dependent_lfs": [
+            [counts.lf_names[i] for i in cluster] for cluster in clusters(dependencies.pairs | together.pairs)
+        ],
         "warnings": [
             *warnings_of(counts, estimates.findings, MEANWHILE),
             *_dependence_warnings(counts, dependent & ~assumptions.dependent),
+            *_firing_warnings(counts, together.pairs & ~dependencies.pairs),
         ],
     }
-    opinions = votes_per_opinion(counts, dependencies)
+    opinions = votes_per_opinion(counts, dependencies.beside(together))
     model = accuracy_model(
         "empirical_bayes",
         counts,
@@ -107,4 +114,13 @@ def _dependence_warnings(counts: VoteCounts, dependent: Mask) -> list[str]:
         f"{named(counts, cluster)} agree more than their accuracies explain: they look at the same thing, and "
         "share the weight of their votes. Merge them, or make sure that each adds something of its own."
         for cluster in clusters(dependent)
+    ]
+
+
+def _firing_warnings(counts: VoteCounts, together: Mask) -> list[str]:
+    return [
+        f"{named(counts, cluster)} vote for one class only, and on the same data points more often than that class "
+        "explains: they look at the same thing, and share the weight of their votes. Merge them, or make sure that "
+        "each adds something of its own."
+        for cluster in clusters(together)
     ]

@@ -20,12 +20,14 @@ class Fit:
     Attributes:
         chi_squared: Σ over pairs of (observed - expected)² / variance.
         of_chance: the same if the events were independent of the class, too.
-        degrees: how many pairs.
+        degrees: how many pairs are expected often enough to be looked at.
+        share_checked: of the pairs that could come together.
     """
 
     chi_squared: float
     of_chance: float
     degrees: int
+    share_checked: float
 
     @property
     def misfit(self) -> float | None:
@@ -39,10 +41,10 @@ class Fit:
 
     @property
     def share_explained(self) -> float:
-        """Of the association beyond chance, what the class explains for sure: below 0 where nothing is sure."""
+        """Of the association beyond chance, what the class explains for sure: 0 or less where nothing is sure."""
         association = self.of_chance - self.degrees
         unexplained = self.chi_squared - self.degrees + self._reach
-        return 1 - unexplained / association if association > 0 else -np.inf
+        return 1 - unexplained / association if association > 0 else 0.0
 
     @property
     def _reach(self) -> float:
@@ -70,4 +72,6 @@ def independence(observed: Counts, num_data_points: int, rates: Vector, balance:
 
     used = np.triu(pairs & (np.minimum(expected, of_chance) >= LEAST_EXPECTED) & (overall < 1), 1)
     used &= (overall < 1)[:, None]
-    return Fit(float(chi_squared(expected).sum()), float(chi_squared(of_chance).sum()), int(used.sum()))
+    degrees, num_pairs = int(used.sum()), int(pairs.sum()) // 2
+    of_model, of_none = (float(chi_squared(e).sum()) for e in (expected, of_chance))
+    return Fit(of_model, of_none, degrees, degrees / max(num_pairs, 1))

@@ -15,7 +15,7 @@ from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.model import Vector
 from dp_spark.labeling.votes import Votes
 
-PATTERNS_PER_BLOCK = 1 << 13  # of 1,000 LFs 64 MiB per array
+PATTERNS_PER_BLOCK = 1 << 12  # of 1,000 LFs 32 MiB per array
 CONFIDENCE = 0.95  # of the intervals that the errors are made into
 
 Scores = Callable[[Votes], Vector]

@@ -97,3 +97,37 @@ def test_no_label_matrix_gives_a_number_that_is_not_finite():
         assert np.isfinite(probs).all()
         assert np.allclose(probs.sum(axis=1), 1)
         assert json.loads(model.to_json())["model"] == model.model
+
+
+@pytest.mark.parametrize("positive", [0.5, 0.2])
+def test_one_sided_lfs_that_are_independent_given_the_class_are_seen_through(positive):
+    votes, gold = one_sided(1, 20_000, m=10, balance=[1 - positive, positive], coverage=(0.05, 0.3))
+    counts = VoteCounts.from_votes(votes)
+    model = fit_label_model(counts)
+    assert model.model == "class_conditional"
+    assert model.diagnostics["choice"]["why"].startswith("independence given the class explains")
+    right = [
+        ((m.predict_proba(votes)[:, 1] > 0.5) == (gold == 1)).mean()
+        for m in (model, fit_label_model(counts, "specific_vote"))
+    ]
+    assert right[0] > right[1] + 0.01
+
+
+def test_one_sided_lfs_that_are_not_independent_given_the_class_are_counted():
+    votes, _ = one_sided(1, 20_000, m=10, coverage=(0.05, 0.3))
+    votes[np.random.default_rng(0).random(len(votes)) < 0.3] = 0  # no LF finds anything in a short text
+    assert fit_label_model(VoteCounts.from_votes(votes)).model != "class_conditional"
+
+
+def test_crowds_in_which_few_workers_meet_are_not_taken_as_independent():
+    for seed in range(3):
+        model = fit_label_model(VoteCounts.from_votes(crowd(seed, 1000, balance=[0.8, 0.2])[0]))
+        assert model.model != "class_conditional"
+
+
+@pytest.mark.parametrize(
+    "options", [{"prior_accuracies": {"lf_0": 0.9}}, {"dependencies": [["lf_0", "lf_1"]]}]
+)
+def test_what_the_user_says_of_lfs_is_used_rather_than_a_model_that_cannot(options):
+    votes, _ = one_sided(1, 20_000, m=10, coverage=(0.05, 0.3))
+    assert fit_label_model(VoteCounts.from_votes(votes), **options).model != "class_conditional"

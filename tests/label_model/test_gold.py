@@ -25,7 +25,8 @@ def test_gold_labels_give_the_class_balance_unless_it_is_given():
     low, high = model.diagnostics["class_balance_intervals"][1]
     assert low < model.class_balance[1] < high < low + 0.11
     assert fitted(votes, gold, 200, class_balance=0.3).diagnostics["class_balance"] == "given"
-    assert fitted(votes).diagnostics["class_balance"] == "uniform"
+    assert fitted(votes).diagnostics["class_balance"] == "estimated"
+    assert fitted(votes, model="one_coin").diagnostics["class_balance"] == "uniform"
 
 
 @pytest.mark.parametrize("model", MODELS)
