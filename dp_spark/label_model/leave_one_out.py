@@ -20,7 +20,7 @@ from dp_spark.labeling.votes import Votes, classes_of
 Indices = npt.NDArray[np.int64]
 
 MAX_SCORES = 1 << 22  # votes times classes that are looked at: 32 MiB; of more, evenly chosen patterns
-VOTES_PER_BLOCK = 1 << 12  # arrays of them, times discounts, stay in the processor's cache
+VOTES_PER_BLOCK = 1 << 13  # arrays of them, times discounts, stay in the processor's cache
 DISCOUNTS = np.linspace(0.1, 1.0, 19)
 
 
@@ -140,12 +140,18 @@ def _differences(scores: Vector, row: Indices, own: Indices, other: Indices) -> 
 
 def _log_likelihoods(evidence: _Evidence, discounts: Vector) -> Vector:
     """Log P(vote | the others): (len(discounts), r)."""
-    log_odds = discounts[:, None] * evidence.against[:, None] + evidence.prior[:, None]
+    odds = discounts[:, None] * evidence.against[:, None]
+    odds += evidence.prior[:, None]
     with np.errstate(
         over="ignore"
     ):  # terms too large for float64 make P(y = own | the others) 0, as they should
-        odds = reduce(np.add, np.exp(log_odds, out=log_odds))  # of two classes nothing is left to add
-    return np.asarray(np.log(evidence.wrong + (evidence.right - evidence.wrong) / (1 + odds)))
+        np.exp(odds, out=odds)
+    # In place: a second array of this size would not fit the cache beside it.
+    found = reduce(np.add, odds)  # of two classes nothing is left to add
+    found += 1
+    np.divide(evidence.right - evidence.wrong, found, out=found)
+    found += evidence.wrong
+    return np.asarray(np.log(found, out=found))
 
 
 def _blocks(hidden: HiddenVotes) -> Iterator[HiddenVotes]:
