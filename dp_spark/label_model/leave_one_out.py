@@ -7,6 +7,7 @@ vote. From the pattern counts.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from dp_spark.labeling.votes import Votes, classes_of
 Indices = npt.NDArray[np.int64]
 
 MAX_SCORES = 1 << 22  # votes times classes that are looked at: 32 MiB; of more, evenly chosen patterns
-VOTES_PER_BLOCK = 1 << 12  # arrays of them, times discounts, stay in the processor's cache
+VOTES_PER_BLOCK = 1 << 13  # arrays of them, times discounts, stay in the processor's cache
 DISCOUNTS = np.linspace(0.1, 1.0, 19)
 
 
@@ -74,7 +75,7 @@ def hidden_votes(counts: VoteCounts) -> HiddenVotes:
     pattern, lf = np.divmod(np.flatnonzero(targets), counts.num_lfs)
     positions = np.zeros(k + 2, dtype=np.int64)  # by the vote; -1 is the last
     positions[list(classes_of(k))] = np.arange(k)
-    return HiddenVotes(pattern, lf, positions[votes[targets]], count[pattern].astype(np.float64), votes)
+    return HiddenVotes(pattern, lf, positions[votes[targets]], count.astype(np.float64)[pattern], votes)
 
 
 def log_likelihoods(hidden: HiddenVotes, model: LabelModel, dependent: Mask) -> Vector:
@@ -139,12 +140,18 @@ def _differences(scores: Vector, row: Indices, own: Indices, other: Indices) -> 
 
 def _log_likelihoods(evidence: _Evidence, discounts: Vector) -> Vector:
     """Log P(vote | the others): (len(discounts), r)."""
-    log_odds = discounts[:, None, None] * evidence.against + evidence.prior
+    odds = discounts[:, None] * evidence.against[:, None]
+    odds += evidence.prior[:, None]
     with np.errstate(
         over="ignore"
     ):  # terms too large for float64 make P(y = own | the others) 0, as they should
-        odds = np.exp(log_odds, out=log_odds).sum(axis=1)
-    return np.asarray(np.log(evidence.wrong + (evidence.right - evidence.wrong) / (1 + odds)))
+        np.exp(odds, out=odds)
+    # In place: a second array of this size would not fit the cache beside it.
+    found = reduce(np.add, odds)  # of two classes nothing is left to add
+    found += 1
+    np.divide(evidence.right - evidence.wrong, found, out=found)
+    found += evidence.wrong
+    return np.asarray(np.log(found, out=found))
 
 
 def _blocks(hidden: HiddenVotes) -> Iterator[HiddenVotes]:
