@@ -16,7 +16,7 @@ import numpy as np
 from dp_spark.counting.agreement import Mask, is_one_sided, within_clusters
 from dp_spark.counting.halves import halves
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.assumptions import Assumptions, stated
+from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.class_conditional import MIN_LFS, class_conditional
 from dp_spark.label_model.dependencies import measured, votes_per_opinion
 from dp_spark.label_model.empirical_bayes import dependent_pairs, fit_beside
@@ -26,10 +26,9 @@ from dp_spark.label_model.majority_vote import majority_vote, specific_vote
 from dp_spark.label_model.model import LabelModel
 
 MIN_GAIN_SCORE = 1.0  # standard errors
-MIN_SHARE_EXPLAINED = (
-    0.9  # of association by the class alone; of 36 samples of real votes 4 reach it, rightly
-)
+MIN_SHARE_EXPLAINED = 0.95  # of association by the class alone; real LFs seldom reach it
 MIN_SHARE_CHECKED = 0.5  # of pairs; of LFs that seldom meet, such as crowds, independence is not known
+MIN_SHARE_TELLING = 0.5  # of the LFs for each class; else they may share something else
 MAX_INDEPENDENT_LFS = 100  # crowds, which label in batches, are not independent; 0.5 s
 
 
@@ -77,6 +76,7 @@ def _independent(counts: VoteCounts, assumptions: Assumptions) -> LabelModel | N
         float(str(model.diagnostics[name])) for name in ("share_explained", "share_checked")
     )
     is_borne_out = explained >= MIN_SHARE_EXPLAINED and checked >= MIN_SHARE_CHECKED
+    is_borne_out &= not model.diagnostics["independence_rejected"]
     if not is_borne_out or model.diagnostics["class_balance"] == "uniform" or not _is_of_most(counts, model):
         return None
     why = (
@@ -87,11 +87,12 @@ def _independent(counts: VoteCounts, assumptions: Assumptions) -> LabelModel | N
 
 
 def _is_of_most(counts: VoteCounts, model: LabelModel) -> bool:
-    """Whether most LFs tell the classes apart, and none repeat each other: the class is not what a few share."""
+    """Whether most LFs for each class tell the classes apart, so that LFs share the class and not, say, long texts."""
     shares = counts.votes_per_class / np.maximum(counts.num_votes, 1)[:, None]
     tells_apart = np.asarray(model.intervals)[:, 0] > shares @ model.class_balance
-    is_most = int(tells_apart.sum()) * 2 > int((counts.num_votes > 0).sum())
-    return is_most and not firing_dependencies(counts, stated(counts)).pairs.any()
+    votes_for, votes = shares.argmax(axis=1), counts.num_votes > 0
+    by_class = [tells_apart[votes & (votes_for == c)] for c in range(counts.num_classes)]
+    return all(len(told) > 1 and told.mean() > MIN_SHARE_TELLING for told in by_class)
 
 
 def held_out_gain(counts: VoteCounts, assumptions: Assumptions, dependent: Mask) -> tuple[float, float]:

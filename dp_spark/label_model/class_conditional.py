@@ -76,6 +76,7 @@ def class_conditional(counts: VoteCounts, assumptions: Assumptions) -> LabelMode
             "share_explained": fit.share_explained,
             "share_checked": fit.share_checked,
             "misfit": fit.misfit,
+            "independence_rejected": fit.is_rejected,
             **silent.diagnostics,
             "num_clipped": int((rates != by_vote).sum()),
             **below_chance(accuracies, counts),

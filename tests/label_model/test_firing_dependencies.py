@@ -24,7 +24,7 @@ def found(votes, k=2, **assumptions):
 def test_noisy_copies_of_a_one_sided_lf_are_found_and_hardly_any_other(k):
     false_alarms = 0
     for seed in range(20):
-        votes, _ = one_sided(seed, 5000, m=6 * k, k=k, coverage=(0.03, 0.3))
+        votes, _ = one_sided(seed, 5000, m=6 * k, k=k, coverage=(0.04 / k, 0.5 / k))
         dependencies = found(with_copies(votes, seed), k)
         last = 6 * k - 1
         cluster = np.ix_(range(last, last + 4), range(last, last + 4))
