@@ -1,10 +1,8 @@
 """The label model of one accuracy per LF: what every fit of accuracies, and none, ends in."""
 
-import numpy as np
-
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.assumptions import Assumptions
-from dp_spark.label_model.model import Diagnostics, LabelModel, Vector, intervals_of, log_odds_weights
+from dp_spark.label_model.model import Diagnostics, LabelModel, Vector, log_odds_weights
 
 
 def accuracy_model(
@@ -13,7 +11,7 @@ def accuracy_model(
     assumptions: Assumptions,
     accuracies: Vector,
     *,
-    errors: Vector | None = None,
+    intervals: Vector | None = None,
     opinions: Vector | float = 1.0,
     diagnostics: Diagnostics,
 ) -> LabelModel:
@@ -24,7 +22,7 @@ def accuracy_model(
         counts: of the label matrix.
         assumptions: the class balance, which the diagnostics then tell of.
         accuracies: (m,) in (0, 1).
-        errors: (m,) their standard errors; default: infinite, nothing is known.
+        intervals: (m, 2) their 95% intervals; default: 0 to 1, nothing is known.
         opinions: by what each LF's weight is divided, of `votes_per_opinion`.
         diagnostics: the others.
     """
@@ -36,6 +34,6 @@ def accuracy_model(
         accuracies=accuracies,
         weights=log_odds_weights(accuracies, counts.num_classes) / opinions,
         class_balance=assumptions.class_balance,
-        intervals=intervals_of(accuracies, np.full(counts.num_lfs, np.inf) if errors is None else errors),
+        intervals=intervals,
         diagnostics={**diagnostics, **assumptions.balance_diagnostics},
     )

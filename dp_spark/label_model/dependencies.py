@@ -21,6 +21,7 @@ from dp_spark.label_model.standard_errors import agreement_scores
 
 FALSE_ALARM_RATE = 0.05  # chance to name any pair where the model holds (Bonferroni over all pairs)
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)  # of pairs, those that agree most, left out of a fit
+LEAST_SPREAD = 0.05  # of q between LFs; less is not told from chance
 MAX_ROUNDS = 10  # of naming pairs and fitting again without them
 # Of the bulk of the scores, to be called chance; on real sets without dependent pairs it is 1.5 and more.
 MAX_SCALE = 1.2
@@ -94,7 +95,10 @@ def votes_per_opinion(counts: VoteCounts, dependencies: Dependencies) -> Vector:
 
 
 def _most_explaining(counts: VoteCounts, pairs: Mask, threshold: float) -> Vector | None:
-    """The q of the fit with the least Σ min(score², threshold²): each unexplained pair has one price."""
+    """The q of the fit that is likeliest: each unexplained pair has one price, and q is normal with its own spread.
+
+    It has the least Σ min(score², threshold²) + m log Var(q).
+    """
     if num_spare_pairs(pairs) <= 0:
         return None
     Z, upper, num_lfs = agreement_matrix(counts)[0], np.triu(pairs, 1), int(pairs.any(axis=1).sum())
@@ -106,7 +110,9 @@ def _most_explaining(counts: VoteCounts, pairs: Mask, threshold: float) -> Vecto
         q = _fitted_q(counts, kept) if share else best
         scores = agreement_scores(counts, pairs, q)[upper]
         scale = _scale(scores, num_lfs)
-        loss = float(np.minimum(scores**2, threshold**2).sum())
+        # Two clusters of one size explain each other away: LFs that resemble each other are the likelier ones.
+        spread = num_lfs * float(np.log(q[pairs.any(axis=1)].var() + LEAST_SPREAD**2))
+        loss = float(np.minimum(scores**2, threshold**2).sum()) + spread
         if scale <= MAX_SCALE and loss < least:
             best, least = q, loss
         if not share and not (np.abs(scores) > threshold * scale).any():

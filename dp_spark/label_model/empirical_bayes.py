@@ -19,7 +19,7 @@ from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.dependencies import find_dependencies, measured, votes_per_opinion
 from dp_spark.label_model.firing_dependencies import firing_dependencies
 from dp_spark.label_model.leave_one_out import HiddenVotes, best_discount, hidden_votes
-from dp_spark.label_model.model import LabelModel
+from dp_spark.label_model.model import LabelModel, intervals_of
 from dp_spark.label_model.one_coin import below_chance, fit_diagnostics, warnings_of
 from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies, within_records
 from dp_spark.label_model.shrinkage import overdispersion, shrink
@@ -76,8 +76,13 @@ def _undiscounted(counts: VoteCounts, assumptions: Assumptions, dependent: Mask)
     shrunk = shrink(estimates.q, errors, (k * assumptions.or_prior(pooled) - 1) / (k - 1))
     accuracies = within_records(((k - 1) * shrunk.q + 1) / k, counts)
     accuracies[undetermined] = assumptions.or_prior(specific_accuracies(counts, pooled))[undetermined]
+    # Of accuracies that are drawn together, intervals as narrow as they then look hold the truth too seldom.
+    own, own_errors = assumptions.with_gold(
+        within_records(((k - 1) * estimates.q + 1) / k, counts), errors * (k - 1) / k
+    )
+    accuracies, _ = assumptions.with_gold(accuracies, errors * (k - 1) / k)
+    intervals = intervals_of(own, own_errors, within=accuracies)
     of_q = np.where(np.isinf(errors), np.inf, shrunk.errors)
-    accuracies, errors = assumptions.with_gold(accuracies, of_q * (k - 1) / k)
     assumptions = with_voted_balance(counts, assumptions, shrunk.q, of_q, estimates.design_effect)
     dependencies = measured(counts, dependent | estimates.copies, shrunk.q)
     together = firing_dependencies(counts, assumptions)
@@ -102,7 +107,7 @@ def _undiscounted(counts: VoteCounts, assumptions: Assumptions, dependent: Mask)
         counts,
         assumptions,
         accuracies,
-        errors=errors,
+        intervals=intervals,
         opinions=opinions,
         diagnostics=diagnostics,
     )

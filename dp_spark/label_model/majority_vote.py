@@ -10,7 +10,7 @@ from dp_spark.counting.agreement import informative_pairs
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.accuracy_model import accuracy_model
 from dp_spark.label_model.assumptions import Assumptions
-from dp_spark.label_model.model import Diagnostics, LabelModel
+from dp_spark.label_model.model import Diagnostics, LabelModel, intervals_of
 from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies
 
 NOT_FITTED: Diagnostics = {"status": "not fitted", "warnings": []}
@@ -42,5 +42,10 @@ def specific_vote(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
     accuracies = assumptions.or_prior(specific_accuracies(counts, pooled))
     accuracies, errors = assumptions.with_gold(accuracies, np.full(counts.num_lfs, np.inf))
     return accuracy_model(
-        "specific_vote", counts, assumptions, accuracies, errors=errors, diagnostics=NOT_FITTED
+        "specific_vote",
+        counts,
+        assumptions,
+        accuracies,
+        intervals=intervals_of(accuracies, errors),
+        diagnostics=NOT_FITTED,
     )

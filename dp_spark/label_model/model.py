@@ -258,15 +258,17 @@ def log_odds_weights(accuracies: Vector, num_classes: int) -> Vector:
     return np.asarray(np.log(accuracies) - np.log1p(-accuracies) + np.log(num_classes - 1))
 
 
-def intervals_of(probabilities: Vector, errors: Vector) -> Vector:
+def intervals_of(probabilities: Vector, errors: Vector, within: Vector | None = None) -> Vector:
     """95% intervals of probabilities: (m, 2), within 0 and 1; 0 to 1 where the error is infinite.
 
     Args:
         probabilities: (m,).
         errors: (m,) their standard errors.
+        within: (m,) other estimates of the same, which intervals are widened to hold.
     """
-    reach = INTERVAL_ERRORS * errors
-    return np.clip(np.stack([probabilities - reach, probabilities + reach], axis=1), 0.0, 1.0)
+    reach, others = INTERVAL_ERRORS * errors, probabilities if within is None else within
+    low, high = np.minimum(probabilities - reach, others), np.maximum(probabilities + reach, others)
+    return np.asarray(np.clip(np.stack([low, high], axis=1), 0.0, 1.0))
 
 
 def _digest(content: Mapping[str, object]) -> str:

@@ -22,7 +22,7 @@ from dp_spark.label_model.accuracy_model import accuracy_model
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.completion import gradient_descent
 from dp_spark.label_model.dependencies import measured, votes_per_opinion
-from dp_spark.label_model.model import LabelModel, Vector
+from dp_spark.label_model.model import LabelModel, Vector, intervals_of
 from dp_spark.label_model.priors import DEFAULT_ACCURACY, within_records
 from dp_spark.label_model.standard_errors import standard_errors
 
@@ -135,5 +135,11 @@ def _label_model(
     }
     opinions = votes_per_opinion(counts, dependencies)
     return accuracy_model(
-        model, counts, assumptions, accuracies, errors=errors, opinions=opinions, diagnostics=diagnostics
+        model,
+        counts,
+        assumptions,
+        accuracies,
+        intervals=intervals_of(accuracies, errors),
+        opinions=opinions,
+        diagnostics=diagnostics,
     )

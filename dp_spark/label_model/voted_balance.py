@@ -9,6 +9,7 @@ from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
+import numpy.typing as npt
 
 from dp_spark.counting.agreement import is_one_sided
 from dp_spark.counting.vote_counts import VoteCounts
@@ -36,24 +37,42 @@ def with_voted_balance(
     if assumptions.balance_source != "uniform" or int(speaks.sum()) < MIN_LFS:
         return assumptions
     k, q, errors = counts.num_classes, q[speaks, None], errors[speaks, None]
-    num_votes = counts.num_votes[speaks, None] / design_effect
     shares = (counts.votes_per_class[speaks] + 1) / (counts.num_votes[speaks, None] + k)
     deviations, tilt = shares - 1 / k, np.zeros(k)
     for _ in range(2):  # the second round knows how much the errors of q matter
-        variances = shares * (1 - shares) / num_votes + (tilt * errors) ** 2
-        precisions = (q**2 / variances).sum(axis=0)
-        tilt = (q * deviations / variances).sum(axis=0) / precisions
+        variances = (
+            shares * (1 - shares) * design_effect / counts.num_votes[speaks, None] + (tilt * errors) ** 2
+        )
+        weights = q**2 / variances / (q**2 / variances).sum(axis=0)
+        tilt = (weights * deviations / q).sum(axis=0)
     if _is_inconsistent((deviations - q * tilt) ** 2 / variances):
         return assumptions
     balance = np.clip(1 / k + tilt, 0, None) / np.clip(1 / k + tilt, 0, None).sum()
-    # LFs vote on the same data points, whose classes scatter too.
-    num_points = counts.num_data_points * float(counts.coverage[speaks].max()) / design_effect
-    errors = np.sqrt(1 / precisions + balance * (1 - balance) / num_points)
+    errors = _errors(counts, np.flatnonzero(speaks), balance, weights, variances / q**2, design_effect)
     worth = np.maximum(balance * (1 - balance) / errors**2 - 1, 0).min()
     balance = (worth * balance + UNKNOWN_OBSERVATIONS / k) / (worth + UNKNOWN_OBSERVATIONS)
     return replace(
         assumptions, class_balance=balance / balance.sum(), balance_source="estimated", balance_errors=errors
     )
+
+
+def _errors(
+    counts: VoteCounts,
+    lfs: npt.NDArray[np.intp],
+    balance: Vector,
+    weights: Vector,
+    variances: Vector,
+    design_effect: float,
+) -> Vector:
+    """Standard errors of a mean of what LFs tell, with these weights and variances (lfs, k): (k,).
+
+    A part of the variances is that of the classes of the data points, which LFs have in common where they overlap.
+    """
+    of_classes, num_votes = balance * (1 - balance) * design_effect, counts.num_votes[lfs, None]
+    own = np.maximum(variances - of_classes / num_votes, 0)
+    overlaps = counts.overlaps[np.ix_(lfs, lfs)] / num_votes / num_votes.T
+    shared = np.einsum("ic,ij,jc->c", weights, overlaps, weights)
+    return np.asarray(np.sqrt((weights**2 * own).sum(axis=0) + of_classes * shared))
 
 
 def _is_inconsistent(squares: Vector) -> bool:

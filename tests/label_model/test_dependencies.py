@@ -57,3 +57,12 @@ def test_of_c_copies_each_vote_counts_one_cth():
 def test_three_lfs_are_too_few_to_tell_who_depends_on_whom():
     votes, _ = two_sided(0, accuracies=[0.8, 0.7, 0.7])
     assert found_in(votes[:, [0, 1, 1]]) == []
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_of_two_clusters_of_one_size_the_copies_are_named(seed):
+    """Four LFs that repeat each other, and four that do not: as many pairs are unexplained whichever is the cluster."""
+    votes, gold = dependent(seed)
+    model = fit_label_model(VoteCounts.from_votes(votes))
+    assert model.diagnostics["dependent_lfs"] == [["lf_4", "lf_5", "lf_6", "lf_7"]]
+    assert np.abs(model.accuracies[:4] - [0.8, 0.75, 0.7, 0.65]).max() < 0.06
