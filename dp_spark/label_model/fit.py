@@ -45,14 +45,14 @@ def fit_label_model(
     Args:
         counts: of the label matrix; at least one data point.
         model: "auto": fitted accuracies where the votes show that they are better than a vote count, else a
-            vote count; "empirical_bayes": one accuracy per LF, trusted as far as the votes bear it out;
+            vote count; "class_conditional" where LFs are one-sided and independence is borne out; "empirical_bayes": one accuracy per LF, trusted as far as the votes bear it out;
             "one_coin": the tutorial's, LFs that the votes do not determine fall back to majority vote;
             "gradient_descent": the tutorial's fit of it; "majority_vote": all LFs the same;
             "dawid_skene": P(vote | class) for every LF and class, for crowds and LFs that vote for every class;
             "class_conditional": the same for two classes whatever LFs vote for, from covariances;
             "specific_vote": a one-sided LF counts less the more it covers.
-        class_balance: P(y = +1) for two classes, or k probabilities; None: the same for every class, but
-            "dawid_skene" and "class_conditional" estimate it.
+        class_balance: P(y = +1) for two classes, or k probabilities; None: estimated by "dawid_skene", and by "auto",
+            "empirical_bayes" and "class_conditional" where the votes identify it; else the same for every class.
         prior_accuracies: what you expect of some LFs, by name, inside (0, 1). It stands where the votes say
             nothing, and estimates are drawn to it. For "auto", "empirical_bayes", "specific_vote" and
             "dawid_skene".
