@@ -45,7 +45,8 @@ def fit_label_model(
     Args:
         counts: of the label matrix; at least one data point.
         model: "auto": fitted accuracies where the votes show that they are better than a vote count, else a
-            vote count; "class_conditional" where LFs are one-sided and independence is borne out; "empirical_bayes": one accuracy per LF, trusted as far as the votes bear it out;
+            vote count; "class_conditional" where LFs are one-sided and independence is borne out;
+            "empirical_bayes": one accuracy per LF, trusted as far as the votes bear it out;
             "one_coin": the tutorial's, LFs that the votes do not determine fall back to majority vote;
             "gradient_descent": the tutorial's fit of it; "majority_vote": all LFs the same;
             "dawid_skene": P(vote | class) for every LF and class, for crowds and LFs that vote for every class;

@@ -39,6 +39,16 @@ def test_every_kind_of_model_labels_in_spark_as_in_numpy(matrix, name):
     assert np.abs(np.array([row["prob_label"] for row in rows]) - expected).max() < 1e-12
 
 
+def test_silence_that_is_a_sign_counts_in_spark_as_in_numpy(matrix):
+    fitted = fit_label_model(count_votes(matrix), "class_conditional")
+    silent = replace(fitted, abstain_log_likelihoods=np.log([[0.9, 0.6]] * 8))
+    rows = label(matrix, silent).orderBy("id").collect()
+    expected = silent.predict_proba(TASK.votes(np.arange(TASK.num_data_points)))[:, 1]
+    assert np.abs(np.array([row["prob_label"] for row in rows]) - expected).max() < 1e-12
+    uncovered = [row["prob_label"] for row in rows if row["num_votes"] == 0]
+    assert max(uncovered) < silent.class_balance[1] / 2
+
+
 def test_rows_without_votes_keep_the_prior(matrix, model):
     uncovered = label(matrix, model).where("num_votes = 0")
     assert uncovered.count() > 100
