@@ -40,10 +40,13 @@ _FIRST_READER = {
     "labeling": "apply-lfs",
     "lfs": "apply-lfs",
     "label_model.gold": "apply-lfs",  # which hides the column from labeling functions
+    "table.cluster": "count-votes",
     "label_model": "fit-label-model",
     "training_set": "write-shards",
     "end_model": "train-end-model",
 }
+# What these parts were in runs of versions that did not know them.
+_ADDED: dict[str, object] = {"label_model.gold": None, "table.cluster": []}
 # How to read a result so that it is refused if it was made from an earlier version of another one.
 _CHECKED_READ: dict[str, Callable[[Run], object]] = {
     "count-votes": read_counts,
@@ -144,12 +147,14 @@ def _refuse_output_at_table(run: Run) -> None:
 def _made_from(run: Run) -> dict[str, object]:
     """What decides the results, apart from the rows of the table: a digest per part of the configuration."""
     content = run.config.model_dump(mode="json", exclude={"output"})
-    content["label_model.gold"] = run.config.label_model.gold
-    digests = {
-        name: hashlib.sha256(json.dumps(part, sort_keys=True).encode()) for name, part in content.items()
-    }
+    content["label_model.gold"] = content["label_model"].pop("gold")
+    content["table.cluster"] = content["table"].pop("cluster")
     hashes = {lf.name: lf.content_hash for lf in load_lfs(run)}
-    return {**{name: digest.hexdigest() for name, digest in digests.items()}, "lfs": hashes}
+    return {**{name: _digest(part) for name, part in content.items()}, "lfs": hashes}
+
+
+def _digest(part: object) -> str:
+    return hashlib.sha256(json.dumps(part, sort_keys=True).encode()).hexdigest()
 
 
 def _check_same_run(run: Run) -> None:
@@ -159,6 +164,7 @@ def _check_same_run(run: Run) -> None:
             f"{run.directory} holds no run to resume: {RUN_FILE} is not there. Run without --resume."
         )
     earlier, now = json.loads(run.storage.read_text(run.path(RUN_FILE))), _made_from(run)
+    earlier = {name: _digest(value) for name, value in _ADDED.items()} | earlier
     changed = [
         name
         for name, reader in _FIRST_READER.items()

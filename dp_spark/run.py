@@ -127,8 +127,8 @@ def _refuse_other_types(points: DataFrame, setting: str, name: str) -> None:
     kind = points.schema[name].dataType
     if not isinstance(kind, IntegralType):
         raise SchemaError(
-            f"{setting}: the column {name!r} is of type {kind.simpleString()}: expected integers, -1 or 1, and "
-            "null where the truth is not known. Recode it."
+            f"{setting}: the column {name!r} is of type {kind.simpleString()}: expected integers, the classes "
+            "as votes name them, and null where the truth is not known. Recode it."
         )
 
 

@@ -27,7 +27,7 @@ def count_votes(
     """The vote counts of a label matrix: exact, and the same for every partitioning.
 
     Args:
-        label_matrix: preferably a written one; else its labeling functions run now, and again to join `points`.
+        label_matrix: preferably a written one; else its labeling functions run now.
         cluster: columns whose values data points share that belong together (sentences of one document, repeated
             texts): the label model's intervals then count clusters, not data points. Where one is null, the data
             point belongs to no other.

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from dp_spark.counting.indicators import BLOCK_ROWS, shared_votes, vote_indicators
+from dp_spark.counting.indicators import shared_votes, vote_indicators
 from dp_spark.counting.patterns import PatternCounts
 from dp_spark.counting.vote_counts import VoteCounts
 
+PATTERNS_PER_BLOCK = 1 << 13  # of 1,000 LFs 64 MiB per array
 MAX_EXACT_SUM = 1 << 24  # float32 sums of integers are exact below it, and twice as fast as float64 ones
 
 
@@ -33,14 +34,21 @@ def halves(counts: VoteCounts) -> tuple[VoteCounts, VoteCounts]:
 def _of_patterns(counts: VoteCounts, times: npt.NDArray[np.int64]) -> VoteCounts:
     """The counts of data points with these patterns, which occur so often: (num_patterns,), or by block."""
     patterns = _present(counts.patterns, times)
-    overlapping, conflicting = shared_votes(patterns.votes)
-    weights = patterns.counts.astype(np.float64)  # their sums are exact below 2**53, and several times faster
+    num_overlaps = num_conflicts = np.zeros(counts.num_lfs, dtype=np.int64)
+    for first in range(0, len(patterns.votes), PATTERNS_PER_BLOCK):
+        block = slice(first, first + PATTERNS_PER_BLOCK)
+        overlapping, conflicting = shared_votes(patterns.votes[block])
+        weights = patterns.counts[block].astype(
+            np.float64
+        )  # sums are exact below 2**53, and several times faster
+        num_overlaps = num_overlaps + (weights @ overlapping).astype(np.int64)
+        num_conflicts = num_conflicts + (weights @ conflicting).astype(np.int64)
     return replace(
         counts,
         num_data_points=int(patterns.counts.sum()),
         joint=_joint(patterns, counts.num_classes),
-        num_overlaps=(weights @ overlapping).astype(np.int64),
-        num_conflicts=(weights @ conflicting).astype(np.int64),
+        num_overlaps=num_overlaps,
+        num_conflicts=num_conflicts,
         patterns=patterns,
     )
 
@@ -68,8 +76,8 @@ def _present(patterns: PatternCounts, times: npt.NDArray[np.int64]) -> PatternCo
 def _joint(patterns: PatternCounts, num_classes: int) -> npt.NDArray[np.int64]:
     num_lfs = patterns.votes.shape[1]
     total = np.zeros((num_lfs * num_classes,) * 2, dtype=np.int64)
-    for first in range(0, len(patterns.votes), BLOCK_ROWS):
-        block = slice(first, first + BLOCK_ROWS)
+    for first in range(0, len(patterns.votes), PATTERNS_PER_BLOCK):
+        block = slice(first, first + PATTERNS_PER_BLOCK)
         times = patterns.counts[block]
         kind = np.float32 if times.sum() < MAX_EXACT_SUM else np.float64
         indicators = vote_indicators(patterns.votes[block], num_classes).astype(kind, copy=False)

@@ -126,8 +126,9 @@ def _distinct(votes: Votes, times: Counts) -> tuple[Votes, Counts]:
     hashes, first, group = np.unique(pattern_hashes(votes), return_index=True, return_inverse=True)
     if not np.array_equal(rows[first][group], rows):  # two vote vectors with one hash: compare the rows
         _, first, group = np.unique(rows, return_index=True, return_inverse=True)
-    sums = np.zeros((len(first), *times.shape[1:]), dtype=np.int64)
-    np.add.at(sums, group, times)
+    by_group = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[by_group], np.arange(len(first)))
+    sums = np.add.reduceat(times[by_group], starts, axis=0)
     order = np.argsort(rows[first])
     return votes[first][order], sums[order]
 

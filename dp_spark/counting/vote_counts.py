@@ -201,7 +201,9 @@ class VoteCounts:
             num_conflicts=self.num_conflicts,
             patterns=self.patterns.votes,
             pattern_counts=self.patterns.counts,
-            block_counts=np.zeros((len(self.patterns.counts), 0), np.int64) if by_block is None else by_block,
+            has_blocks=np.array(by_block is not None),
+            block_positions=np.flatnonzero(np.zeros(0) if by_block is None else by_block),
+            block_counts=np.zeros(0, np.int64) if by_block is None else by_block[by_block > 0],
         )
         return buffer.getvalue()
 
@@ -220,9 +222,10 @@ class VoteCounts:
                     f"these vote counts have format version {header['version']}: this dp_spark reads up to "
                     f"{FORMAT_VERSION}. Use the version that wrote them, or a newer one."
                 )
-            by_block = arrays.get("block_counts")
-            if by_block is not None and by_block.shape[1] == 0:
-                by_block = None
+            by_block = None
+            if header["version"] > 2 and arrays["has_blocks"]:
+                by_block = np.zeros((len(arrays["patterns"]), NUM_BLOCKS), np.int64)
+                by_block.reshape(-1)[arrays["block_positions"]] = arrays["block_counts"]
             patterns = PatternCounts(
                 arrays["patterns"], arrays["pattern_counts"], header["log2_rate"], by_block
             )

@@ -17,9 +17,6 @@ from dp_spark.label_model.independence import independence
 from dp_spark.label_model.model import Vector
 
 FALSE_ALARM_RATE = 0.05  # to find misfit where there is none, or any LF's silence to be a sign where none is
-LEAST_EXPECTED = (
-    1.0  # data points on which a pair is expected to vote together; fewer say little of independence
-)
 
 
 @dataclass(frozen=True)

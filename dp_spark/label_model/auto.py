@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from dp_spark.counting.agreement import Mask, is_one_sided, within_clusters
+from dp_spark.counting.agreement import Mask, clusters, is_one_sided, within_clusters
 from dp_spark.counting.halves import halves
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.assumptions import Assumptions
@@ -133,12 +133,13 @@ def _vote_count(
     model = (majority_vote if is_majority else specific_vote)(counts, assumptions)
     k, together = counts.num_classes, within_clusters(repeats)
     by_agreement = measured(counts, together, (k * model.accuracies - 1) / (k - 1))
-    dependencies = by_agreement.beside(firing_dependencies(counts, assumptions))
+    effect = float(str(fitted.diagnostics["design_effect"]))
+    dependencies = by_agreement.beside(firing_dependencies(counts, assumptions, effect))
     rejected = {name: value for name, value in fitted.diagnostics.items() if name != "warnings"}
     diagnostics = {
         **model.diagnostics,
         **_choice(model, why, score),
-        "dependent_lfs": fitted.diagnostics["dependent_lfs"],
+        "dependent_lfs": [[counts.lf_names[i] for i in cluster] for cluster in clusters(dependencies.pairs)],
         "rejected_fit": rejected,
         # Why accuracies are not known is worth knowing whichever model labels.
         "warnings": list(fitted.warnings),

@@ -49,9 +49,10 @@ def class_conditional(counts: VoteCounts, assumptions: Assumptions) -> LabelMode
     influence = moments.influence(v)
     balance = balance_of(counts, assumptions, influence)
     rates = _rates(moments, v, balance.probabilities)
-    # Not closer to impossible and certain than the data points of the rarer class can show.
-    least = 1 / (counts.num_data_points * float(balance.probabilities.min()) + 2)
-    by_vote = np.clip(rates, least, 1 - least)
+    # Not closer to impossible and certain than the data points of each class can show.
+    least = 1 / (counts.num_data_points * balance.probabilities + 2)
+    was_cast = (counts.votes_per_class > 0)[:, :, None]  # a vote that never was says nothing of the class
+    by_vote = np.where(was_cast, np.clip(rates, least, 1 - least), least.min())
     accuracies = _accuracies(by_vote, balance.probabilities)
     errors, firing = _errors(counts, influence, balance, by_vote)
     silent = silence(counts, balance.probabilities, firing)

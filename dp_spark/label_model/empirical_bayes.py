@@ -85,7 +85,7 @@ def _undiscounted(counts: VoteCounts, assumptions: Assumptions, dependent: Mask)
     of_q = np.where(np.isinf(errors), np.inf, shrunk.errors)
     assumptions = with_voted_balance(counts, assumptions, shrunk.q, of_q, estimates.design_effect)
     dependencies = measured(counts, dependent | estimates.copies, shrunk.q)
-    together = firing_dependencies(counts, assumptions)
+    together = firing_dependencies(counts, assumptions, estimates.design_effect)
     diagnostics = {
         **fit_diagnostics(counts, estimates),
         "pooled_accuracy": pooled,

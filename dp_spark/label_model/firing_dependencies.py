@@ -19,12 +19,15 @@ from dp_spark.label_model.model import Vector
 LEAST_EXPECTED = 1.0  # joint votes that a pair needs to say how often pairs come together
 
 
-def firing_dependencies(counts: VoteCounts, assumptions: Assumptions) -> Dependencies:
+def firing_dependencies(
+    counts: VoteCounts, assumptions: Assumptions, design_effect: float = 1.0
+) -> Dependencies:
     """The pairs of one-sided LFs that come together too often; excess is the share of the rarer LF's other votes.
 
     Args:
         counts: of the label matrix.
         assumptions: the class balance.
+        design_effect: how many data points count as one independent one.
     """
     n, num_votes = max(counts.num_data_points, 1), counts.num_votes.astype(np.float64)
     of_class = counts.votes_per_class.argmax(axis=1)
@@ -35,8 +38,9 @@ def firing_dependencies(counts: VoteCounts, assumptions: Assumptions) -> Depende
     chance = np.outer(num_votes, num_votes) / n
     expected = np.minimum(chance * _lifts(counts, assumptions, pairs, chance)[of_class][:, None], most)
     z = NormalDist().inv_cdf(1 - FALSE_ALARM_RATE / max(int(pairs.sum()) // 2, 1))
-    # Wilson's bound on a Poisson count, which is wider than the normal one where few are expected.
-    too_many = pairs & (counts.overlaps > expected + z * np.sqrt(expected) + z**2 / 3)
+    independent = expected / design_effect
+    # z sqrt(e) + z²/3: the tail of a Poisson count with mean e, by Bernstein's inequality without its slack.
+    too_many = pairs & (counts.overlaps / design_effect > independent + z * np.sqrt(independent) + z**2 / 3)
     excess = (counts.overlaps - expected) / np.maximum(most - expected, 1.0)
     return Dependencies(too_many, np.where(too_many, np.clip(excess, 0.0, 1.0), 0.0))
 

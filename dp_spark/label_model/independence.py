@@ -37,18 +37,24 @@ class Fit:
     @property
     def is_rejected(self) -> bool:
         """Whether chance hardly leaves so much unexplained."""
-        return self.chi_squared - self.degrees > self._reach
+        return self.chi_squared > chi_squared_quantile(1 - FALSE_ALARM_RATE, self.degrees)
 
     @property
     def share_explained(self) -> float:
         """Of the association beyond chance, what the class explains for sure: 0 or less where nothing is sure."""
         association = self.of_chance - self.degrees
-        unexplained = self.chi_squared - self.degrees + self._reach
+        unexplained = (
+            self.chi_squared + chi_squared_quantile(1 - FALSE_ALARM_RATE, self.degrees) - 2 * self.degrees
+        )
         return 1 - unexplained / association if association > 0 else 0.0
 
-    @property
-    def _reach(self) -> float:
-        return float(NormalDist().inv_cdf(1 - FALSE_ALARM_RATE) * np.sqrt(2 * self.degrees))
+
+def chi_squared_quantile(share: float, degrees: int) -> float:
+    """The value that this share of χ² with so many degrees of freedom is below (Wilson and Hilferty 1931)."""
+    if degrees == 0:
+        return 0.0
+    part = 2 / (9 * degrees)
+    return float(degrees * (1 - part + NormalDist().inv_cdf(share) * np.sqrt(part)) ** 3)
 
 
 def independence(observed: Counts, num_data_points: int, rates: Vector, balance: Vector, pairs: Mask) -> Fit:

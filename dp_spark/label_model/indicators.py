@@ -8,9 +8,8 @@ from dp_spark.counting.agreement import Mask
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.completion import Completion, complete_rank_one
 from dp_spark.label_model.model import Vector
+from dp_spark.label_model.scatter import regularised_inverse
 from dp_spark.labeling.votes import Votes, classes_of
-
-SINGULAR = 1e-9  # added to the diagonal of the information matrix, whose mean is 1, before inverting it
 
 
 @dataclass(frozen=True)
@@ -61,10 +60,7 @@ class Indicators:
         """How far each data point moves v and the deviations, times n."""
         information = self.pairs * np.outer(v, v)
         np.fill_diagonal(information, self.pairs @ v**2)
-        scale = float(np.diag(information).mean())
-        if scale == 0:
-            return Influence(self, v, np.zeros_like(information))
-        inverse = np.linalg.inv(information / scale + SINGULAR * np.eye(len(v))) / scale
+        inverse = regularised_inverse(information)
         return Influence(self, v, np.asarray(inverse * (np.diag(information) > 0)))
 
 

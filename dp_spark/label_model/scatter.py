@@ -7,16 +7,15 @@ that leaves out one block at a time (Efron 1982).
 """
 
 from collections.abc import Callable
-from statistics import NormalDist
 
 import numpy as np
 
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.model import Vector
+from dp_spark.label_model.model import INTERVAL_ERRORS, Vector
 from dp_spark.labeling.votes import Votes
 
 PATTERNS_PER_BLOCK = 1 << 12  # of 1,000 LFs 32 MiB per array
-CONFIDENCE = 0.95  # of the intervals that the errors are made into
+SINGULAR = 1e-9  # added to the diagonal of an information matrix, whose mean is 1, before inverting it
 
 Scores = Callable[[Votes], Vector]
 
@@ -59,6 +58,14 @@ def design_effect(clustered: Vector, independent: Vector) -> float:
     return float(max(1.0, ratios.mean())) if len(ratios) else 1.0
 
 
+def regularised_inverse(information: Vector) -> Vector:
+    """The inverse of an information matrix, which may be singular: (size, size); 0 of one that is 0."""
+    scale = float(np.diag(information).mean())
+    if scale == 0:
+        return np.zeros_like(information)
+    return np.asarray(np.linalg.inv(information / scale + SINGULAR * np.eye(len(information))) / scale)
+
+
 def _between_blocks(sums: Vector) -> Vector:
     """The covariance of the total of independent sums: (size, size); wider the fewer there are (Student's t)."""
     num_blocks = len(sums)
@@ -72,7 +79,7 @@ def _between_blocks(sums: Vector) -> Vector:
 
 def _student_factor(degrees: int) -> float:
     """The quantile of Student's t over that of the normal distribution (Fisher's expansion: 1% off at 4 degrees)."""
-    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    z = INTERVAL_ERRORS
     first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
     third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
     return (z + first / degrees + second / degrees**2 + third / degrees**3) / z

@@ -47,7 +47,10 @@ def balance_of(counts: VoteCounts, assumptions: Assumptions, fitted: Influence) 
     uniform = ClassBalance(assumptions.class_balance, assumptions.balance_source, assumptions.balance_errors)
     size = fitted.v.reshape(-1, 2) ** 2
     expected = float(_triples(size.sum(axis=1)[None])[0])
-    if assumptions.balance_source != "uniform" or expected <= 0:
+    is_sampled = (
+        counts.patterns.log2_rate > 0
+    )  # whole patterns are kept or lost: a mean over them is not one over rows
+    if assumptions.balance_source != "uniform" or expected <= 0 or is_sampled:
         return uniform
     times, n = counts.patterns.counts, counts.num_data_points
     skewness = float(times @ _skewness_of(fitted, counts.patterns.votes)) / float(times.sum()) / expected

@@ -5,10 +5,8 @@ import numpy as np
 from dp_spark.counting.agreement import Mask, agreement_matrix
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.model import Vector
-from dp_spark.label_model.scatter import Scores, design_effect, scatter
+from dp_spark.label_model.scatter import Scores, design_effect, regularised_inverse, scatter
 from dp_spark.labeling.votes import Votes, classes_of
-
-SINGULAR = 1e-9  # added to the diagonal of the information matrix, whose mean is 1, before inverting it
 
 
 def standard_errors(counts: VoteCounts, pairs: Mask, q: Vector) -> tuple[Vector, float]:
@@ -31,9 +29,9 @@ def standard_errors(counts: VoteCounts, pairs: Mask, q: Vector) -> tuple[Vector,
     if np.isinf(clustered).any():  # all data points are one cluster
         return errors, 1.0
     block = np.ix_(known, known)
-    inverse = _inverse(information[block])
+    inverse = regularised_inverse(information[block])
     sandwich = inverse @ clustered[block] @ inverse
-    of_pairs = _inverse(_information(agreement_weights(counts, pairs, q), q)[block])
+    of_pairs = regularised_inverse(_information(agreement_weights(counts, pairs, q), q)[block])
     errors[known] = np.sqrt(np.maximum(np.diag(sandwich), np.diag(of_pairs)))
     return errors, design_effect(clustered[block], independent[block])
 
@@ -43,11 +41,6 @@ def _information(weights: Vector, q: Vector) -> Vector:
     information = weights * q[:, None] * q[None, :]
     np.fill_diagonal(information, weights @ q**2)
     return information
-
-
-def _inverse(information: Vector) -> Vector:
-    scale = float(np.diag(information).mean())
-    return np.asarray(np.linalg.inv(information / scale + SINGULAR * np.eye(len(information))) / scale)
 
 
 def _gradients(k: int, pairs: Mask, q: Vector) -> Scores:

@@ -6,14 +6,14 @@ the balance that is estimated is theirs, not that of the data (docs/method.md ha
 """
 
 from dataclasses import replace
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
 from dp_spark.counting.agreement import is_one_sided
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.assumptions import UNKNOWN_OBSERVATIONS, Assumptions
+from dp_spark.label_model.assumptions import Assumptions
+from dp_spark.label_model.independence import chi_squared_quantile
 from dp_spark.label_model.model import Vector
 
 FALSE_ALARM_RATE = 0.05  # to call LFs of one accuracy inconsistent
@@ -47,13 +47,10 @@ def with_voted_balance(
         tilt = (weights * deviations / q).sum(axis=0)
     if _is_inconsistent((deviations - q * tilt) ** 2 / variances):
         return assumptions
-    balance = np.clip(1 / k + tilt, 0, None) / np.clip(1 / k + tilt, 0, None).sum()
+    balance = np.maximum(1 / k + tilt, 1 / (counts.num_data_points + k))
+    balance /= balance.sum()
     errors = _errors(counts, np.flatnonzero(speaks), balance, weights, variances / q**2, design_effect)
-    worth = np.maximum(balance * (1 - balance) / errors**2 - 1, 0).min()
-    balance = (worth * balance + UNKNOWN_OBSERVATIONS / k) / (worth + UNKNOWN_OBSERVATIONS)
-    return replace(
-        assumptions, class_balance=balance / balance.sum(), balance_source="estimated", balance_errors=errors
-    )
+    return replace(assumptions, class_balance=balance, balance_source="estimated", balance_errors=errors)
 
 
 def _errors(
@@ -80,4 +77,4 @@ def _is_inconsistent(squares: Vector) -> bool:
     num_lfs, k = squares.shape
     degrees = (num_lfs - 1) * (k - 1)
     chi_squared = float(squares.sum()) * (k - 1) / k
-    return bool(chi_squared > degrees + NormalDist().inv_cdf(1 - FALSE_ALARM_RATE) * np.sqrt(2 * degrees))
+    return bool(chi_squared > chi_squared_quantile(1 - FALSE_ALARM_RATE, degrees))

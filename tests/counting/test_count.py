@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from reference import agreement
@@ -51,7 +53,7 @@ def test_the_share_covered_is_that_of_rows_with_a_vote():
 
 @pytest.fixture(scope="module")
 def points(spark):
-    """The keys, each in one of 50 documents; every third in none."""
+    """The keys; every third is in no document, the others in documents of 40."""
     return spark.range(TASK.num_data_points).selectExpr("id", "if(id % 3 = 0, null, id % 50) AS document")
 
 
@@ -59,12 +61,18 @@ def test_clusters_are_found_by_key_whatever_the_partitioning(matrix, points):
     counts = count_votes(matrix, ["document"], points.repartition(5))
     again = count_votes(matrix, ["document"], points.orderBy("document"))
     assert counts.to_bytes() == again.to_bytes()
-    assert counts.num_data_points == TASK.num_data_points
+    assert counts.num_data_points == counts.patterns.block_counts.sum() == TASK.num_data_points
     assert np.array_equal(counts.joint, count_votes(matrix).joint)
-    in_block = counts.patterns.block_counts.sum(axis=0)
-    assert in_block.sum() == TASK.num_data_points
-    assert in_block.min() > 0
-    assert in_block.max() > 40  # a document of 40 rows, and some of those without one
+
+
+def test_a_cluster_is_in_one_block_as_a_whole_and_rows_without_one_are_spread(matrix, points):
+    of_documents = replace(matrix, df=matrix.df.where("id % 3 != 0"))
+    sizes = count_votes(of_documents, ["document"], points).patterns.block_counts.sum(axis=0)
+    assert (sizes % 40 == 0).all()
+    assert 15 < (sizes > 0).sum() <= 50
+    others = replace(matrix, df=matrix.df.where("id % 3 = 0"))
+    sizes = count_votes(others, ["document"], points).patterns.block_counts.sum(axis=0)
+    assert 0 < sizes.min() <= sizes.max() < 40
 
 
 def test_a_key_column_can_be_the_cluster(matrix):

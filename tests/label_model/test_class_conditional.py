@@ -135,6 +135,23 @@ def test_intervals_hold_the_truth_as_often_as_they_say(matrix, balance):
     assert np.mean(balance_held) >= 0.88
 
 
+def test_a_sample_of_the_patterns_tells_no_balance(monkeypatch):
+    votes, _ = detectors(0, 20_000, 0.2)
+    assert fitted(votes).diagnostics["class_balance"] == "estimated"
+    monkeypatch.setattr("dp_spark.counting.patterns.MAX_PATTERNS", 50)
+    assert fitted(votes).diagnostics["class_balance"] == "uniform"
+
+
+def test_rates_given_the_common_class_are_not_cut_off_at_what_the_rare_one_can_show():
+    random, n = np.random.default_rng(0), 20_000
+    gold = np.where(random.random(n) < 0.01, 1, -1)
+    fires = random.random((n, 8)) < np.where(gold == 1, 0.6, 0.002)[:, None]
+    model = fitted(fires.astype(np.int8), class_balance=0.01)
+    assert np.exp(model.log_likelihoods[:, 1, 0]).mean() == pytest.approx(0.002, abs=0.0004)
+    assert not model.diagnostics["independence_rejected"]
+    assert model.diagnostics["abstaining"]["informs"]
+
+
 def detectors(seed, n, positive):
     """Eight one-sided LFs and their precisions, the same for every seed."""
     random = np.random.default_rng(seed)

@@ -71,3 +71,13 @@ def test_copies_of_a_one_sided_lf_do_not_move_the_labels_and_are_named():
         ]
         worse.append(losses[0] - losses[1])
     assert max(worse) < 0.02
+
+
+def test_repeated_rows_are_no_dependence_of_lfs_if_they_are_known_to_be():
+    alarms = []
+    for seed in range(20):
+        votes, _ = one_sided(seed, 500, m=8, precision=(0.9, 0.95), coverage=(0.1, 0.3))
+        votes, clusters = np.repeat(votes, 10, axis=0), np.repeat(np.arange(500), 10)
+        counts = VoteCounts.from_votes(votes, clusters=clusters)
+        alarms.append(firing_dependencies(counts, stated(counts, 0.5), design_effect=10.0).pairs.any())
+    assert np.mean(alarms) <= 0.1

@@ -5,6 +5,8 @@ import pytest
 from label_matrices import crowd, two_sided
 
 from dp_spark import VoteCounts, fit_label_model
+from dp_spark.label_model.assumptions import stated
+from dp_spark.label_model.voted_balance import with_voted_balance
 
 TWENTY = np.linspace(0.55, 0.85, 20)
 
@@ -63,5 +65,20 @@ def test_what_is_given_stays():
 
 
 def test_two_lfs_that_agree_on_a_balance_are_not_enough():
-    votes, _ = two_sided(0, 5000, [0.9, 0.8], 0.9, balance=[0.8, 0.2])
-    assert fitted(votes).diagnostics["class_balance"] == "uniform"
+    votes, _ = two_sided(0, 20_000, [0.9, 0.8, 0.8], 0.9, balance=[0.8, 0.2])
+    counts, q, errors = VoteCounts.from_votes(votes), np.array([0.8, 0.6, 0.6]), np.full(3, 0.02)
+    assert with_voted_balance(counts, stated(counts), q, errors, 1.0).balance_source == "estimated"
+    errors[2] = np.inf
+    assert with_voted_balance(counts, stated(counts), q, errors, 1.0).balance_source == "uniform"
+
+
+@pytest.mark.parametrize("positive", [0.98, 0.995, 1.0])
+def test_a_class_that_is_rare_or_not_there_is_found_to_be(positive):
+    held = []
+    for seed in range(10):
+        votes, _ = two_sided(seed, 3000, np.linspace(0.65, 0.85, 8), 0.5, balance=[1 - positive, positive])
+        model = fitted(votes)
+        low, high = model.diagnostics["class_balance_intervals"][1]
+        held.append(low <= positive <= high + 1e-3)
+        assert model.class_balance[1] == pytest.approx(positive, abs=0.03)
+    assert np.mean(held) >= 0.8
