@@ -21,8 +21,8 @@ LABELS_KIND = "label table"  # what its description calls a written one
 def label(label_matrix: LabelMatrix, label_model: LabelModel) -> DataFrame:
     """The key columns, `prob_label` and `num_votes` of every data point.
 
-    The model travels to the workers with the task: m weights. A row without votes gets the class balance
-    and `num_votes` = 0.
+    The model travels to the workers with the task: m weights. A row without votes has `num_votes` = 0 and
+    gets the class balance, and what silence says where the label model takes it as a sign.
 
     Args:
         label_matrix: preferably a written one; else its labeling functions run.
