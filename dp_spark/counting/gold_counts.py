@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dp_spark.counting.indicators import BLOCK_ROWS, vote_indicators
-from dp_spark.counting.patterns import PatternCounts, count_patterns, merge_patterns
+from dp_spark.counting.patterns import PatternCounts, count_patterns, empty_patterns, merge_patterns
 from dp_spark.labeling.votes import Votes, check_votes, classes_of
 
 Counts = npt.NDArray[np.int64]
@@ -162,5 +162,5 @@ def empty_gold_counts(lf_names: tuple[str, ...], num_classes: int) -> GoldCounts
         ValueError: if `num_classes` is not 2 to 127.
     """
     m, k = len(lf_names), len(classes_of(num_classes))
-    patterns = PatternCounts(np.zeros((0, m + 1), np.int8), np.zeros(0, np.int64), 0)
-    return GoldCounts(lf_names, num_classes, np.zeros(k, np.int64), np.zeros((m, k, k), np.int64), patterns)
+    joint = np.zeros((m, k, k), np.int64)
+    return GoldCounts(lf_names, num_classes, np.zeros(k, np.int64), joint, empty_patterns(m + 1))

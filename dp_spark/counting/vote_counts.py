@@ -5,8 +5,6 @@ often each vote vector ("pattern") occurs. All are sums over data points, so tha
 add up to those of the whole, exactly and in any order. LᵀL and |L|ᵀ|L| (tutorial, step 2.ii) are views.
 """
 
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from dp_spark.counting.count_files import counts_file, read_counts_file
 from dp_spark.counting.indicators import BLOCK_ROWS, shared_votes, vote_indicators
 from dp_spark.counting.patterns import (
     NUM_BLOCKS,
@@ -28,7 +27,6 @@ from dp_spark.labeling.votes import Votes, check_votes, classes_of
 Counts = npt.NDArray[np.int64]
 
 MAX_INDICATORS = 1 << 14  # num_lfs * num_classes; the joint counts then take 2 GiB
-FORMAT_VERSION = 3  # 1 had no num_overlaps and num_conflicts, 2 no blocks
 
 
 @dataclass(frozen=True)
@@ -183,29 +181,18 @@ class VoteCounts:
 
     def to_bytes(self) -> bytes:
         """The counts as an .npz file without pickles: the same bytes for the same counts."""
-        header = {
-            "version": FORMAT_VERSION,
-            "lf_names": self.lf_names,
-            "lf_hashes": self.lf_hashes,
-            "num_classes": self.num_classes,
-            "num_data_points": self.num_data_points,
-            "log2_rate": self.patterns.log2_rate,
-        }
-        buffer = io.BytesIO()
-        by_block = self.patterns.block_counts
-        np.savez(
-            buffer,
-            header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-            joint=self.joint,
-            num_overlaps=self.num_overlaps,
-            num_conflicts=self.num_conflicts,
-            patterns=self.patterns.votes,
-            pattern_counts=self.patterns.counts,
-            has_blocks=np.array(by_block is not None),
-            block_positions=np.flatnonzero(np.zeros(0) if by_block is None else by_block),
-            block_counts=np.zeros(0, np.int64) if by_block is None else by_block[by_block > 0],
+        return counts_file(
+            {
+                "lf_names": self.lf_names,
+                "lf_hashes": self.lf_hashes,
+                "num_classes": self.num_classes,
+                "num_data_points": self.num_data_points,
+            },
+            self.joint,
+            self.num_overlaps,
+            self.num_conflicts,
+            self.patterns,
         )
-        return buffer.getvalue()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "VoteCounts":
@@ -215,34 +202,17 @@ class VoteCounts:
             ValueError: if the content is no such file, of a newer format, or of version 1 with sampled
                 patterns: it does not say how often an LF overlaps with any other.
         """
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            header = json.loads(arrays["header"].tobytes())
-            if header["version"] > FORMAT_VERSION:
-                raise ValueError(
-                    f"these vote counts have format version {header['version']}: this dp_spark reads up to "
-                    f"{FORMAT_VERSION}. Use the version that wrote them, or a newer one."
-                )
-            by_block = None
-            if header["version"] > 2 and arrays["has_blocks"]:
-                by_block = np.zeros((len(arrays["patterns"]), NUM_BLOCKS), np.int64)
-                by_block.reshape(-1)[arrays["block_positions"]] = arrays["block_counts"]
-            patterns = PatternCounts(
-                arrays["patterns"], arrays["pattern_counts"], header["log2_rate"], by_block
-            )
-            if header["version"] == 1:
-                num_overlaps, num_conflicts = _totals_of_version_1(patterns)
-            else:
-                num_overlaps, num_conflicts = arrays["num_overlaps"], arrays["num_conflicts"]
-            return cls(
-                lf_names=tuple(header["lf_names"]),
-                lf_hashes=tuple(header["lf_hashes"]),
-                num_classes=header["num_classes"],
-                num_data_points=header["num_data_points"],
-                joint=arrays["joint"],
-                num_overlaps=num_overlaps,
-                num_conflicts=num_conflicts,
-                patterns=patterns,
-            )
+        header, joint, num_overlaps, num_conflicts, patterns = read_counts_file(content)
+        return cls(
+            lf_names=tuple(header["lf_names"]),
+            lf_hashes=tuple(header["lf_hashes"]),
+            num_classes=header["num_classes"],
+            num_data_points=header["num_data_points"],
+            joint=joint,
+            num_overlaps=num_overlaps,
+            num_conflicts=num_conflicts,
+            patterns=patterns,
+        )
 
 
 def empty_counts(
@@ -297,15 +267,3 @@ def _blocks_of(clusters: npt.ArrayLike, num_rows: int) -> Counts:
 def _read_only(view: Counts) -> Counts:
     view.setflags(write=False)
     return view
-
-
-def _totals_of_version_1(patterns: PatternCounts) -> tuple[Counts, Counts]:
-    """`num_overlaps` and `num_conflicts` from complete pattern counts."""
-    if patterns.log2_rate:
-        raise ValueError(
-            f"these vote counts have format version 1 and a sample of the patterns, 1 of "
-            f"{2**patterns.log2_rate}: each LF's overlaps and conflicts are not in them. Expected version "
-            f"{FORMAT_VERSION}, or all patterns. Count the votes again."
-        )
-    overlapping, conflicting = shared_votes(patterns.votes)
-    return patterns.counts @ overlapping, patterns.counts @ conflicting

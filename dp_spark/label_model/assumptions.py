@@ -10,7 +10,8 @@ import numpy as np
 from dp_spark.counting.agreement import Mask
 from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.model import Vector, intervals_of
+from dp_spark.label_model.intervals import intervals_of
+from dp_spark.label_model.model import Vector
 
 BalanceSource = Literal["given", "gold", "estimated", "uniform"]
 UNKNOWN_OBSERVATIONS = 10.0  # what an accuracy that the votes say nothing about is worth beside gold labels

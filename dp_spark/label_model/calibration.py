@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dp_spark.counting.gold_counts import GoldCounts
-from dp_spark.label_model.model import INTERVAL_ERRORS, LabelModel, Vector
+from dp_spark.label_model.intervals import INTERVAL_ERRORS
+from dp_spark.label_model.model import LabelModel, Vector
 
 NUM_BINS = 10  # of confidence, from 1 / k to 1
 EDGE_DIGITS = (

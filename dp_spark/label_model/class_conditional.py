@@ -18,7 +18,8 @@ from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.completion import Completion
 from dp_spark.label_model.independence import independence
 from dp_spark.label_model.indicators import Indicators, Influence
-from dp_spark.label_model.model import LabelModel, Vector, intervals_of
+from dp_spark.label_model.intervals import intervals_of
+from dp_spark.label_model.model import LabelModel, Vector
 from dp_spark.label_model.one_coin import below_chance
 from dp_spark.label_model.scatter import scatter
 from dp_spark.label_model.skewness import ClassBalance, balance_of

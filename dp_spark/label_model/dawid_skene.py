@@ -14,7 +14,8 @@ from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.accuracies import identified_parts, named, not_converged
 from dp_spark.label_model.assumptions import Assumptions, balance_diagnostics
 from dp_spark.label_model.class_errors import ClassFit, class_errors
-from dp_spark.label_model.model import LabelModel, Vector, intervals_of
+from dp_spark.label_model.intervals import intervals_of
+from dp_spark.label_model.model import LabelModel, Vector
 from dp_spark.label_model.one_coin import below_chance
 from dp_spark.label_model.priors import pooled_accuracy
 from dp_spark.label_model.vote_sums import BlockedVotes, ListedVotes, summable

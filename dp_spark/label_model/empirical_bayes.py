@@ -18,8 +18,9 @@ from dp_spark.label_model.accuracy_model import accuracy_model
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.dependencies import find_dependencies, measured, votes_per_opinion
 from dp_spark.label_model.firing_dependencies import firing_dependencies
+from dp_spark.label_model.intervals import intervals_of
 from dp_spark.label_model.leave_one_out import HiddenVotes, best_discount, hidden_votes
-from dp_spark.label_model.model import LabelModel, intervals_of
+from dp_spark.label_model.model import LabelModel
 from dp_spark.label_model.one_coin import below_chance, fit_diagnostics, warnings_of
 from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies, within_records
 from dp_spark.label_model.shrinkage import overdispersion, shrink

@@ -62,7 +62,8 @@ def fit_label_model(
             others by themselves, and "one_coin".
         gold: of `count_gold`, a few gold labels. They give the class balance, if it is not given. "auto",
             unless it takes "class_conditional", "empirical_bayes" and "specific_vote" take each as one more
-            observation of an LF's accuracy; these, "one_coin" and "class_conditional" let them decide which of two mirror images is right. Of every
+            observation of an LF's accuracy; these, "one_coin" and "class_conditional" let them decide which of two
+            mirror images is right. Of every
             model `diagnostics["calibration"]` then compares the labels with them.
 
     Raises:

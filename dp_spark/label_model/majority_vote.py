@@ -10,7 +10,8 @@ from dp_spark.counting.agreement import informative_pairs
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.accuracy_model import accuracy_model
 from dp_spark.label_model.assumptions import Assumptions
-from dp_spark.label_model.model import Diagnostics, LabelModel, intervals_of
+from dp_spark.label_model.intervals import intervals_of
+from dp_spark.label_model.model import Diagnostics, LabelModel
 from dp_spark.label_model.priors import pooled_accuracy, specific_accuracies
 
 NOT_FITTED: Diagnostics = {"status": "not fitted", "warnings": []}

@@ -24,7 +24,6 @@ Diagnostics = Mapping[str, object]
 FORMAT_VERSION = 3  # 1 had no intervals and no log_likelihoods, 2 no abstain_log_likelihoods
 NO_MODEL = "this is not a label model: expected the JSON that LabelModel.save writes."
 MAX_BALANCE_ERROR = 1e-6  # how far a class balance may be from adding up to 1
-INTERVAL_ERRORS = 1.959964  # standard errors to each side of a 95% interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,19 +255,6 @@ def log_odds_weights(accuracies: Vector, num_classes: int) -> Vector:
         num_classes: k.
     """
     return np.asarray(np.log(accuracies) - np.log1p(-accuracies) + np.log(num_classes - 1))
-
-
-def intervals_of(probabilities: Vector, errors: Vector, within: Vector | None = None) -> Vector:
-    """95% intervals of probabilities: (m, 2), within 0 and 1; 0 to 1 where the error is infinite.
-
-    Args:
-        probabilities: (m,).
-        errors: (m,) their standard errors.
-        within: (m,) other estimates of the same, which intervals are widened to hold.
-    """
-    reach, others = INTERVAL_ERRORS * errors, probabilities if within is None else within
-    low, high = np.minimum(probabilities - reach, others), np.maximum(probabilities + reach, others)
-    return np.asarray(np.clip(np.stack([low, high], axis=1), 0.0, 1.0))
 
 
 def _digest(content: Mapping[str, object]) -> str:

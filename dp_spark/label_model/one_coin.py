@@ -22,7 +22,8 @@ from dp_spark.label_model.accuracy_model import accuracy_model
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.completion import gradient_descent
 from dp_spark.label_model.dependencies import measured, votes_per_opinion
-from dp_spark.label_model.model import LabelModel, Vector, intervals_of
+from dp_spark.label_model.intervals import intervals_of
+from dp_spark.label_model.model import LabelModel, Vector
 from dp_spark.label_model.priors import DEFAULT_ACCURACY, within_records
 from dp_spark.label_model.standard_errors import standard_errors
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.model import INTERVAL_ERRORS, Vector
+from dp_spark.label_model.intervals import INTERVAL_ERRORS
+from dp_spark.label_model.model import Vector
 from dp_spark.labeling.votes import Votes
 
 PATTERNS_PER_BLOCK = 1 << 12  # of 1,000 LFs 32 MiB per array
