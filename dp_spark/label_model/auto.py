@@ -21,6 +21,7 @@ from dp_spark.label_model.class_conditional import MIN_LFS, class_conditional
 from dp_spark.label_model.dependencies import measured, votes_per_opinion
 from dp_spark.label_model.empirical_bayes import dependent_pairs, fit_beside
 from dp_spark.label_model.firing_dependencies import firing_dependencies
+from dp_spark.label_model.intervals import widened
 from dp_spark.label_model.leave_one_out import hidden_votes, log_likelihoods
 from dp_spark.label_model.majority_vote import majority_vote, specific_vote
 from dp_spark.label_model.model import LabelModel
@@ -145,7 +146,11 @@ def _vote_count(
         "warnings": list(fitted.warnings),
     }
     weights = model.weights / votes_per_opinion(counts, dependencies)
-    return replace(model, weights=weights, diagnostics=diagnostics)
+    # A fit that something checks says how far off accuracies may be, also where it does not label better.
+    is_checked = fitted.diagnostics["overdispersion"] is not None
+    source = fitted if is_checked else model
+    intervals = widened(np.asarray(source.intervals), model.accuracies)
+    return replace(model, weights=weights, intervals=intervals, diagnostics=diagnostics)
 
 
 def _choice(model: LabelModel, why: str, score: float | None) -> dict[str, object]:

@@ -18,7 +18,7 @@ from dp_spark.label_model.accuracy_model import accuracy_model
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.dependencies import find_dependencies, measured, votes_per_opinion
 from dp_spark.label_model.firing_dependencies import firing_dependencies
-from dp_spark.label_model.intervals import intervals_of
+from dp_spark.label_model.intervals import intervals_of, widened
 from dp_spark.label_model.leave_one_out import HiddenVotes, best_discount, hidden_votes
 from dp_spark.label_model.model import LabelModel
 from dp_spark.label_model.one_coin import below_chance, fit_diagnostics, warnings_of
@@ -82,7 +82,7 @@ def _undiscounted(counts: VoteCounts, assumptions: Assumptions, dependent: Mask)
         within_records(((k - 1) * estimates.q + 1) / k, counts), errors * (k - 1) / k
     )
     accuracies, _ = assumptions.with_gold(accuracies, errors * (k - 1) / k)
-    intervals = intervals_of(own, own_errors, within=accuracies)
+    intervals = widened(intervals_of(own, own_errors), accuracies)
     of_q = np.where(np.isinf(errors), np.inf, shrunk.errors)
     assumptions = with_voted_balance(counts, assumptions, shrunk.q, of_q, estimates.design_effect)
     dependencies = measured(counts, dependent | estimates.copies, shrunk.q)

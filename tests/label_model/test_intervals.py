@@ -28,6 +28,19 @@ def test_intervals_hold_the_truth_as_often_as_they_say(model, n, accuracies, cov
     assert 0.92 <= np.mean(held) <= 0.98
 
 
+@pytest.mark.slow
+def test_intervals_of_the_default_hold_the_truth_where_it_counts_votes_too():
+    accuracies, models, held = np.array([0.9, 0.8, 0.7, 0.65, 0.6]), set(), []
+    for seed in range(NUM_REPLICATES // 2):
+        model = fit_label_model(VoteCounts.from_votes(two_sided(seed, 200, accuracies, 0.5)[0]))
+        models.add(model.model)
+        low, high = model.intervals.T
+        held.append((low <= accuracies) & (accuracies <= high))
+        assert ((low <= model.accuracies) & (model.accuracies <= high)).all()
+    assert models == {"majority_vote", "empirical_bayes"}
+    assert 0.92 <= np.mean(held) <= 0.98
+
+
 def test_an_interval_shrinks_with_the_square_root_of_the_data_points():
     widths = [
         np.diff(fit_label_model(VoteCounts.from_votes(two_sided(0, n)[0]), "one_coin").intervals).mean()
