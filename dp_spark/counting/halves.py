@@ -38,9 +38,8 @@ def _of_patterns(counts: VoteCounts, times: npt.NDArray[np.int64]) -> VoteCounts
     for first in range(0, len(patterns.votes), PATTERNS_PER_BLOCK):
         block = slice(first, first + PATTERNS_PER_BLOCK)
         overlapping, conflicting = shared_votes(patterns.votes[block])
-        weights = patterns.counts[block].astype(
-            np.float64
-        )  # sums are exact below 2**53, and several times faster
+        # Sums of float64 are exact below 2**53, and several times faster.
+        weights = patterns.counts[block].astype(np.float64)
         num_overlaps = num_overlaps + (weights @ overlapping).astype(np.int64)
         num_conflicts = num_conflicts + (weights @ conflicting).astype(np.int64)
     return replace(

@@ -141,6 +141,11 @@ def named(counts: VoteCounts, members: Sequence[int]) -> str:
     return f"{shown} and {len(names) - NUM_NAMES_SHOWN} more" if len(names) > NUM_NAMES_SHOWN else shown
 
 
+def cluster_names(counts: VoteCounts, pairs: Mask) -> list[list[str]]:
+    """The names of the LFs in each cluster of these pairs, for the diagnostics."""
+    return [[counts.lf_names[i] for i in cluster] for cluster in clusters(pairs)]
+
+
 def _fitted(counts: VoteCounts, pairs: Mask, assumptions: Assumptions | None) -> Estimates:
     """The estimates of the LFs in identified components, with q = 0 elsewhere; no pair is taken for copies."""
     identified, findings = identified_parts(counts, pairs)

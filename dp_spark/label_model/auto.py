@@ -13,11 +13,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from dp_spark.counting.agreement import Mask, clusters, is_one_sided, within_clusters
+from dp_spark.counting.agreement import Mask, is_one_sided, within_clusters
 from dp_spark.counting.halves import halves
 from dp_spark.counting.vote_counts import VoteCounts
+from dp_spark.label_model.accuracies import cluster_names
 from dp_spark.label_model.assumptions import Assumptions
-from dp_spark.label_model.class_conditional import MIN_LFS, class_conditional
+from dp_spark.label_model.class_conditional import MIN_LFS, fit_checked
 from dp_spark.label_model.dependencies import measured, votes_per_opinion
 from dp_spark.label_model.empirical_bayes import dependent_pairs, fit_beside
 from dp_spark.label_model.firing_dependencies import firing_dependencies
@@ -72,17 +73,14 @@ def _independent(counts: VoteCounts, assumptions: Assumptions) -> LabelModel | N
     is_asked_for = is_one_sided(counts).any() and np.isnan(assumptions.prior_accuracies).all()
     if not is_possible or not is_asked_for or assumptions.dependent.any():
         return None
-    model = class_conditional(counts, assumptions)
-    explained, checked = (
-        float(str(model.diagnostics[name])) for name in ("share_explained", "share_checked")
-    )
-    is_borne_out = explained >= MIN_SHARE_EXPLAINED and checked >= MIN_SHARE_CHECKED
-    is_borne_out &= not model.diagnostics["independence_rejected"]
+    model, fit = fit_checked(counts, assumptions)
+    is_checked = fit.share_checked >= MIN_SHARE_CHECKED and not fit.is_rejected
+    is_borne_out = is_checked and fit.share_explained >= MIN_SHARE_EXPLAINED
     if not is_borne_out or model.diagnostics["class_balance"] == "uniform" or not _is_of_most(counts, model):
         return None
     why = (
-        f"independence given the class explains {explained:.0%} of how labeling functions vote together, and the class "
-        "balance is known"
+        f"independence given the class explains {fit.share_explained:.0%} of how labeling functions vote together, "
+        "and the class balance is known"
     )
     return replace(model, diagnostics={**model.diagnostics, **_choice(model, why, None)})
 
@@ -140,7 +138,7 @@ def _vote_count(
     diagnostics = {
         **model.diagnostics,
         **_choice(model, why, score),
-        "dependent_lfs": [[counts.lf_names[i] for i in cluster] for cluster in clusters(dependencies.pairs)],
+        "dependent_lfs": cluster_names(counts, dependencies.pairs),
         "rejected_fit": rejected,
         # Why accuracies are not known is worth knowing whichever model labels.
         "warnings": list(fitted.warnings),

@@ -16,7 +16,7 @@ from dp_spark.label_model.abstaining import Firing, silence
 from dp_spark.label_model.accuracies import MIN_SIGN_SCORE, not_converged
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.completion import Completion
-from dp_spark.label_model.independence import independence
+from dp_spark.label_model.independence import Fit, independence
 from dp_spark.label_model.indicators import Indicators, Influence
 from dp_spark.label_model.intervals import intervals_of
 from dp_spark.label_model.model import LabelModel, Vector
@@ -42,6 +42,11 @@ def class_conditional(counts: VoteCounts, assumptions: Assumptions) -> LabelMode
     Raises:
         ValueError: if there are more than two classes, or fewer than three LFs vote.
     """
+    return fit_checked(counts, assumptions)[0]
+
+
+def fit_checked(counts: VoteCounts, assumptions: Assumptions) -> tuple[LabelModel, Fit]:
+    """The model of `class_conditional`, and how far independence given the class explains the votes."""
     _refuse_impossible(counts)
     moments = Indicators.of(counts)
     v, completion = moments.completed(counts.num_data_points)
@@ -55,20 +60,20 @@ def class_conditional(counts: VoteCounts, assumptions: Assumptions) -> LabelMode
     was_cast = (counts.votes_per_class > 0)[:, :, None]  # a vote that never was says nothing of the class
     by_vote = np.where(was_cast, np.clip(rates, least, 1 - least), least.min())
     accuracies = _accuracies(by_vote, balance.probabilities)
-    errors, firing = _errors(counts, influence, balance, by_vote)
-    silent = silence(counts, balance.probabilities, firing)
+    errors, firing = _errors(counts, influence, balance, by_vote, accuracies)
+    silent, logs = silence(counts, balance.probabilities, firing), np.log(by_vote)
     joint, by_indicator = counts.joint.reshape(2 * counts.num_lfs, -1), by_vote.reshape(-1, 2)
     fit = independence(joint, counts.num_data_points, by_indicator, balance.probabilities, moments.pairs)
-    return LabelModel(
+    model = LabelModel(
         model="class_conditional",
         lf_names=counts.lf_names,
         lf_hashes=counts.lf_hashes,
         num_classes=2,
         accuracies=accuracies,
-        weights=_mean_weights(np.log(by_vote), counts),
+        weights=_mean_weights(logs, counts),
         class_balance=balance.probabilities,
         intervals=intervals_of(accuracies, errors),
-        log_likelihoods=np.log(by_vote),
+        log_likelihoods=logs,
         abstain_log_likelihoods=silent.log_likelihoods,
         diagnostics={
             "status": "not identified" if completion is None else completion.status,
@@ -85,6 +90,7 @@ def class_conditional(counts: VoteCounts, assumptions: Assumptions) -> LabelMode
             "warnings": _warnings(completion),
         },
     )
+    return model, fit
 
 
 def _refuse_impossible(counts: VoteCounts) -> None:
@@ -122,11 +128,11 @@ def _accuracies(rates: Vector, balance: Vector) -> Vector:
 
 
 def _errors(
-    counts: VoteCounts, influence: Influence, balance: ClassBalance, rates: Vector
+    counts: VoteCounts, influence: Influence, balance: ClassBalance, rates: Vector, accuracies: Vector
 ) -> tuple[Vector, Firing]:
     """Standard errors of the accuracies, infinite where nothing is known; how often LFs fire, with errors."""
     m, n = counts.num_lfs, counts.num_data_points
-    scores = _scores(counts, influence, balance, _accuracies(rates, balance.probabilities))
+    scores = _scores(counts, influence, balance, accuracies)
     variances = np.diag(scatter(counts, scores, 2 * m)[0]) / n**2
     is_known = (influence.v.reshape(m, 2) != 0).any(axis=1)
     errors = np.where(is_known, np.sqrt(variances[:m]), np.inf)
@@ -145,15 +151,16 @@ def _scores(
     points, and fires on d_+ + d_- more of the positive ones.
     """
     m, moments, v = counts.num_lfs, influence.moments, influence.v
-    (negative, positive), num_votes = balance.probabilities, np.maximum(counts.num_votes, 1)
+    (negative, positive), coverage = (
+        balance.probabilities,
+        np.maximum(counts.num_votes, 1) / counts.num_data_points,
+    )
     spread = np.sqrt(negative * positive)
     by_spread = (positive - negative) / (2 * spread)  # -ds / dπ
     scaled = (v * moments.deviations).reshape(m, 2)
     by_balance = np.concatenate(
         [
-            (moments.means.reshape(m, 2) - by_spread * scaled)
-            @ [-1.0, 1.0]
-            / (num_votes / counts.num_data_points),
+            (moments.means.reshape(m, 2) - by_spread * scaled) @ [-1.0, 1.0] / coverage,
             scaled.sum(axis=1) * by_spread / spread**2,
         ]
     )
@@ -163,7 +170,7 @@ def _scores(
         moved = (influence.of_v(z) * moments.deviations + v * influence.of_deviations(z)).reshape(-1, m, 2)
         of_means = (z * moments.deviations).reshape(-1, m, 2)
         right = of_means @ balance.probabilities + spread * moved @ [-1.0, 1.0]
-        of_accuracies = (right - accuracies * of_means.sum(axis=2)) / (num_votes / counts.num_data_points)
+        of_accuracies = (right - accuracies * of_means.sum(axis=2)) / coverage
         found = np.concatenate([of_accuracies, moved.sum(axis=2) / spread], axis=1)
         return found if balance.influence is None else found + balance.influence(votes) * by_balance
 

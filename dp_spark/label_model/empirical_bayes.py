@@ -13,7 +13,7 @@ import numpy as np
 
 from dp_spark.counting.agreement import Mask, clusters, informative_pairs
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.accuracies import estimate_accuracies, named
+from dp_spark.label_model.accuracies import cluster_names, estimate_accuracies, named
 from dp_spark.label_model.accuracy_model import accuracy_model
 from dp_spark.label_model.assumptions import Assumptions
 from dp_spark.label_model.dependencies import find_dependencies, measured, votes_per_opinion
@@ -93,9 +93,7 @@ def _undiscounted(counts: VoteCounts, assumptions: Assumptions, dependent: Mask)
         "spread": shrunk.spread * (k - 1) / k,
         "overdispersion": dispersion,
         **below_chance(accuracies, counts),
-        "dependent_lfs": [
-            [counts.lf_names[i] for i in cluster] for cluster in clusters(dependencies.pairs | together.pairs)
-        ],
+        "dependent_lfs": cluster_names(counts, dependencies.pairs | together.pairs),
         "warnings": [
             *warnings_of(counts, estimates.findings, MEANWHILE),
             *_dependence_warnings(counts, dependent & ~assumptions.dependent),

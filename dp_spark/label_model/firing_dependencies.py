@@ -9,6 +9,7 @@ and no more than 1/k.
 from statistics import NormalDist
 
 import numpy as np
+import numpy.typing as npt
 
 from dp_spark.counting.agreement import Mask, is_one_sided
 from dp_spark.counting.vote_counts import VoteCounts
@@ -36,7 +37,9 @@ def firing_dependencies(
     np.fill_diagonal(pairs, False)
     most = np.minimum.outer(num_votes, num_votes)
     chance = np.outer(num_votes, num_votes) / n
-    expected = np.minimum(chance * _lifts(counts, assumptions, pairs, chance)[of_class][:, None], most)
+    expected = np.minimum(
+        chance * _lifts(counts, assumptions, pairs, chance, of_class)[of_class][:, None], most
+    )
     z = NormalDist().inv_cdf(1 - FALSE_ALARM_RATE / max(int(pairs.sum()) // 2, 1))
     independent = expected / design_effect
     # z sqrt(e) + z²/3: the tail of a Poisson count with mean e, by Bernstein's inequality without its slack.
@@ -45,12 +48,13 @@ def firing_dependencies(
     return Dependencies(too_many, np.where(too_many, np.clip(excess, 0.0, 1.0), 0.0))
 
 
-def _lifts(counts: VoteCounts, assumptions: Assumptions, pairs: Mask, chance: Vector) -> Vector:
+def _lifts(
+    counts: VoteCounts, assumptions: Assumptions, pairs: Mask, chance: Vector, of_class: npt.NDArray[np.intp]
+) -> Vector:
     """By how much more often than by chance independent pairs for each class may come together: (k,)."""
     lifts = 1 / assumptions.class_balance
     if assumptions.balance_source != "uniform":
         return np.asarray(lifts)
-    of_class = counts.votes_per_class.argmax(axis=1)
     for c in range(counts.num_classes):
         used = np.triu(pairs & (of_class == c)[:, None] & (chance * counts.num_classes >= LEAST_EXPECTED), 1)
         if used.any():

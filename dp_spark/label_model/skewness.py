@@ -45,16 +45,19 @@ def balance_of(counts: VoteCounts, assumptions: Assumptions, fitted: Influence) 
         fitted: v, and how far data points move it.
     """
     uniform = ClassBalance(assumptions.class_balance, assumptions.balance_source, assumptions.balance_errors)
-    size = fitted.v.reshape(-1, 2) ** 2
-    expected = float(_triples(size.sum(axis=1)[None])[0])
-    is_sampled = (
-        counts.patterns.log2_rate > 0
-    )  # whole patterns are kept or lost: a mean over them is not one over rows
+    size = (fitted.v.reshape(-1, 2) ** 2).sum(axis=1)  # V
+    expected = float(_triples(size[None])[0])
+    # Whole patterns are kept or lost in a sample: a mean over them is not one over data points.
+    is_sampled = counts.patterns.log2_rate > 0
     if assumptions.balance_source != "uniform" or expected <= 0 or is_sampled:
         return uniform
     times, n = counts.patterns.counts, counts.num_data_points
-    skewness = float(times @ _skewness_of(fitted, counts.patterns.votes)) / float(times.sum()) / expected
-    influence = _influence(fitted, skewness)
+    skewness = (
+        float(times @ _of_triples(fitted, fitted.moments.standardised(counts.patterns.votes)))
+        / float(times.sum())
+        / expected
+    )
+    influence = _influence(fitted, size, expected, skewness)
     error = float(np.sqrt(scatter(counts, influence, 1)[0][0, 0])) / n
     if not error <= MAX_SKEWNESS_ERROR:
         return uniform
@@ -69,19 +72,23 @@ def balance_of(counts: VoteCounts, assumptions: Assumptions, fitted: Influence) 
     )
 
 
-def _skewness_of(fitted: Influence, votes: Votes) -> Vector:
-    """Σ over triples of different LFs of g_i g_j g_l: (rows,), with g_i = Σ_a v_ia z_ia.
+def _of_triples(fitted: Influence, z: Vector) -> Vector:
+    """Σ over triples of different LFs of g_i g_j g_l: (rows,), with g_i = Σ_a v_ia z_ia, of z (rows, 2m).
 
     E[g_i g_j g_l] = γ V_i V_j V_l with V_i = Σ_a v_ia².
     """
-    z = fitted.moments.standardised(votes)
-    return _triples((z * fitted.v).reshape(len(votes), -1, 2).sum(axis=2))
+    return _triples((z * fitted.v).reshape(len(z), -1, 2).sum(axis=2))
 
 
-def _influence(fitted: Influence, skewness: float) -> Scores:
-    """How far each data point moves γ, times n: itself, and through v and the moments that z is standardised by."""
-    size = (fitted.v.reshape(-1, 2) ** 2).sum(axis=1)
-    expected = float(_triples(size[None])[0])
+def _influence(fitted: Influence, size: Vector, expected: float, skewness: float) -> Scores:
+    """How far each data point moves γ, times n: itself, and through v and the moments that z is standardised by.
+
+    Args:
+        fitted: v, and how far data points move it.
+        size: (m,) V.
+        expected: Σ over triples of V_i V_j V_l.
+        skewness: γ.
+    """
     others = ((size.sum() - size) ** 2 - ((size**2).sum() - size**2)) / 2  # Σ V_j V_l over pairs without i
     by_indicator = np.repeat(others, 2)
 
@@ -90,7 +97,7 @@ def _influence(fitted: Influence, skewness: float) -> Scores:
         through_means = (z * fitted.v) @ by_indicator
         through_deviations = (fitted.v**2 * (z**2 - (fitted.v != 0)) / 2) @ by_indicator
         through_v = (fitted.of_v(z) * fitted.v) @ by_indicator
-        own = _skewness_of(fitted, votes) - skewness * expected
+        own = _of_triples(fitted, z) - skewness * expected
         moved = own - through_means - skewness * (through_deviations + through_v)
         return np.asarray(moved / expected)[:, None]
 
