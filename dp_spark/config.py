@@ -120,9 +120,15 @@ class EndModelConfig(_Strict):
     num_epochs: int = TrainingSettings.num_epochs
     batch_size: int = TrainingSettings.batch_size
     learning_rate: float = TrainingSettings.learning_rate
-    schedule: Literal["cosine", "constant"] = TrainingSettings.schedule
+    schedule: Literal["cosine", "linear", "constant"] = TrainingSettings.schedule
+    warmup_share: float = TrainingSettings.warmup_share
     optimizer: Literal["adam", "sgd"] = TrainingSettings.optimizer
     l2: float = TrainingSettings.l2
+    class_weights: list[float] | Literal["balanced"] = []
+    validation_share: float = TrainingSettings.validation_share
+    early_stopping_patience: int = TrainingSettings.early_stopping_patience
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = TrainingSettings.precision
+    callbacks: str = TrainingSettings.callbacks
     seed: int = TrainingSettings.seed
     num_workers: int = TrainingSettings.num_workers
     max_attempts: int = TrainingSettings.max_attempts
@@ -130,6 +136,9 @@ class EndModelConfig(_Strict):
     min_token_texts: int = TrainingSettings.min_token_texts
     ngrams: int = TrainingSettings.ngrams
     timeout_seconds: float = TrainingSettings.timeout_seconds
+    cache_bytes: int = TrainingSettings.cache_bytes
+    checkpoint_steps: int = TrainingSettings.checkpoint_steps
+    tensorboard: str = TrainingSettings.tensorboard
 
     @model_validator(mode="after")
     def _is_valid(self) -> "EndModelConfig":

@@ -31,7 +31,7 @@ class EndModel:
         kind: what the model takes.
         columns: the columns of the training table that it was trained on; applied to the same ones.
         num_features: d; 0 for text.
-        history: the noise-aware loss of every epoch.
+        history: the metrics of every epoch: loss, accuracy, and what else was measured.
         settings: how it was trained.
         manifest_digest: which training set.
         versions: of the packages that trained it.
@@ -43,7 +43,7 @@ class EndModel:
     kind: InputKind
     columns: tuple[str, ...]
     num_features: int
-    history: tuple[float, ...]
+    history: tuple[Mapping[str, float], ...]
     settings: TrainingSettings
     manifest_digest: str
     versions: Mapping[str, str]

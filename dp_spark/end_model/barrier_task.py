@@ -4,6 +4,7 @@ A task does not raise when its process fails; it returns how. So the driver sees
 tell the cause from what followed from it.  (docs/training.md)
 """
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import json
@@ -14,13 +15,15 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
-from pyspark import BarrierTaskContext
+from pyspark import BarrierTaskContext, TaskContext
 
+from dp_spark import __version__
 from dp_spark.end_model.artifact import MODEL_FILE
+from dp_spark.end_model.files import replace_file
 from dp_spark.end_model.job import (
     FAILURE_FILE,
     HISTORY_FILE,
@@ -28,7 +31,9 @@ from dp_spark.end_model.job import (
     FailureKind,
     TrainingJob,
     WorkerJob,
+    failure_name,
 )
+from dp_spark.end_model.memory import bytes_available, bytes_needed
 
 RESULT_SCHEMA = "rank long, failure string, model binary, history string, versions string"
 MAX_MODEL_BYTES = (
@@ -39,6 +44,7 @@ _WORKER = "dp_spark.end_model.worker"
 _TENSORFLOW_PACKAGES = ("tensorflow", "tensorflow-cpu", "tensorflow-intel")
 _TAIL_BYTES, _TAIL_LINES = 8192, 8  # how much of a crashed process's output the user sees
 _BACKLOG = 128
+_CONNECT_SECONDS = 10.0
 
 Results = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
@@ -51,6 +57,8 @@ class Greeting:
     port: int  # of rank 0's listener
     python: str
     versions: Mapping[str, str]
+    free_bytes: int | None = None  # of memory for new processes, None if not known
+    reaches_hub: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,9 +85,12 @@ def barrier_task(training: TrainingJob, key: bytes, num_threads: int) -> Results
         host = context.getTaskInfos()[rank].address.rsplit(":", 1)[0]
         with _listener(host if rank == 0 else None) as listener:
             port = listener.getsockname()[1] if rank == 0 else 0
-            own = Greeting(host, port, sys.executable, _versions())
-            workers = [Greeting(**json.loads(text)) for text in context.allGather(json.dumps(asdict(own)))]
-            failure = environment_failure(workers)
+            own = Greeting(host, port, sys.executable, _versions(), bytes_available())
+            workers = _exchanged(context, own)
+            failure = environment_failure(workers, bytes_needed(training.manifest, training.settings))
+            if failure is None and len(workers) > 1:
+                reaches_hub = rank == 0 or _can_connect(workers[0].host, workers[0].port)
+                failure = network_failure(_exchanged(context, replace(own, reaches_hub=reaches_hub)))
             if failure is None:
                 with tempfile.TemporaryDirectory(prefix="dp_spark_") as directory:
                     job = WorkerJob(
@@ -100,6 +111,19 @@ def barrier_task(training: TrainingJob, key: bytes, num_threads: int) -> Results
     return run_task
 
 
+def _exchanged(context: BarrierTaskContext, own: Greeting) -> list[Greeting]:
+    """What all tasks say, by rank; takes about a second."""
+    return [Greeting(**json.loads(text)) for text in context.allGather(json.dumps(asdict(own)))]
+
+
+def _can_connect(host: str, port: int) -> bool:
+    try:
+        with socket.create_connection((host, port), timeout=_CONNECT_SECONDS):
+            return True
+    except OSError:
+        return False
+
+
 def _listener(host: str | None) -> socket.socket:
     """Rank 0's listening socket on the address that Spark knows; an idle socket for the others."""
     listener = socket.socket()
@@ -110,7 +134,7 @@ def _listener(host: str | None) -> socket.socket:
 
 
 def _versions() -> Mapping[str, str]:
-    """The versions that must agree; TensorFlow's is empty if it is not there. Imports nothing."""
+    """The versions that must agree; TensorFlow's is empty if it is not there. Imports none of them."""
     found = ""
     if importlib.util.find_spec("tensorflow") is not None:
         found = "unknown"
@@ -120,11 +144,25 @@ def _versions() -> Mapping[str, str]:
                 break
             except importlib.metadata.PackageNotFoundError:
                 continue
-    return {"tensorflow": found, "python": ".".join(map(str, sys.version_info[:3]))}
+    others = {name: _version(name) for name in ("keras", "numpy", "pyarrow")}
+    python = ".".join(map(str, sys.version_info[:3]))
+    return {"tensorflow": found, "python": python, "dp_spark": __version__, **others}
 
 
-def environment_failure(workers: Sequence[Greeting]) -> Failure | None:
-    """What keeps these workers from training together, if anything does."""
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def environment_failure(workers: Sequence[Greeting], needed_bytes: int = 0) -> Failure | None:
+    """What keeps these workers from training together, if anything does.
+
+    Args:
+        workers: what they say of themselves.
+        needed_bytes: of memory, per worker.
+    """
     without = sorted({f"{w.python} on {w.host}" for w in workers if not w.versions["tensorflow"]})
     if without:
         message = (
@@ -139,7 +177,33 @@ def environment_failure(workers: Sequence[Greeting]) -> Failure | None:
             "environment."
         )
         return Failure(FailureKind.ENVIRONMENT, message)
+    return _memory_failure(workers, needed_bytes)
+
+
+def _memory_failure(workers: Sequence[Greeting], needed_bytes: int) -> Failure | None:
+    for host in sorted({worker.host for worker in workers}):
+        there = [worker for worker in workers if worker.host == host]
+        free = min((worker.free_bytes for worker in there if worker.free_bytes is not None), default=None)
+        if free is not None and free < needed_bytes * len(there):
+            message = (
+                f"{host} has {free >> 20:,} MB of memory for {len(there)} training worker(s) that need about "
+                f"{needed_bytes >> 20:,} MB each. Raise spark.executor.memoryOverhead (and "
+                "spark.executor.pyspark.memory if it is set), lower cache_bytes, or use more machines."
+            )
+            return Failure(FailureKind.ENVIRONMENT, message)
     return None
+
+
+def network_failure(workers: Sequence[Greeting]) -> Failure | None:
+    """Whether all workers reach the first one, where training would otherwise wait in vain."""
+    hub, cut_off = workers[0], sorted({worker.host for worker in workers if not worker.reaches_hub})
+    if not cut_off:
+        return None
+    message = (
+        f"the executors on {', '.join(cut_off)} cannot connect to {hub.host}:{hub.port}, where worker 0 listens. "
+        "The executors must reach each other on ephemeral TCP ports; check firewalls and network policies."
+    )
+    return Failure(FailureKind.ENVIRONMENT, message)
 
 
 def _run_process(job: WorkerJob, host: str) -> _Result:
@@ -152,7 +216,7 @@ def _run_process(job: WorkerJob, host: str) -> _Result:
             stdout=sys.stderr.fileno(),  # one line per epoch, to the executor's log
             stderr=stderr,
             cwd=directory,
-            env=_environment(job.num_threads),
+            env=process_environment(job.num_threads, _gpus()),
             pass_fds=[job.listener_fd] if job.listener_fd >= 0 else [],
         )
         try:
@@ -161,7 +225,7 @@ def _run_process(job: WorkerJob, host: str) -> _Result:
             process.kill()
             process.wait()
     if process.returncode != 0:
-        return _Result(_failure_of(job, host, process.returncode))
+        return _Result(_reported(job, _failure_of(job, host, process.returncode)))
     if job.rank != 0:
         return _Result()
     model = (directory / MODEL_FILE).read_bytes()
@@ -174,7 +238,27 @@ def _run_process(job: WorkerJob, host: str) -> _Result:
     return _Result(model=model, history=(directory / HISTORY_FILE).read_text())
 
 
-def _environment(num_threads: int) -> dict[str, str]:
+def _reported(job: WorkerJob, failure: Failure) -> Failure:
+    """Tell the driver at once: it need not wait for tasks that hang because this one has failed."""
+    with contextlib.suppress(OSError):
+        replace_file(f"{job.training.attempt_directory}/{failure_name(job.rank)}", failure.to_json().encode())
+    return failure
+
+
+def _gpus() -> list[str]:
+    """The addresses of the GPUs that Spark gave to this task; empty if it gave none."""
+    context = TaskContext.get()
+    resources = context.resources() if context else {}
+    return list(resources["gpu"].addresses) if "gpu" in resources else []
+
+
+def process_environment(num_threads: int, gpus: Sequence[str]) -> dict[str, str]:
+    """The environment of a training process.
+
+    Args:
+        num_threads: TensorFlow's intra-op threads.
+        gpus: addresses of the GPUs that it may use; empty leaves that to the machine.
+    """
     paths = [path or str(Path.cwd()) for path in sys.path]  # also what Spark added with --py-files
     return {
         "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -182,6 +266,7 @@ def _environment(num_threads: int) -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(paths),
         "KERAS_BACKEND": "tensorflow",
         "OMP_NUM_THREADS": str(num_threads),
+        **({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}),
     }
 
 

@@ -1,66 +1,156 @@
-"""The state of a training run after an epoch: one .npz file that needs no pickle.
+"""The state of a training run between two steps: one .npz file that needs no pickle.
 
-Rank 0 writes it to storage that all workers share, under a temporary name that is then renamed; after a
-failure every worker reads it and goes on with the next epoch, bit for bit as if nothing had happened.
+Worker 0 writes it to storage that all workers share. Every attempt of a run has a directory of its own, so
+that an attempt that was given up but still lives cannot touch what a newer one reads. The file is written under a
+temporary name and renamed; a small JSON file that names it and holds its SHA-256 follows.
 """
 
+import hashlib
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from dp_spark.end_model.files import read_file, replace_file
+from dp_spark.end_model.files import delete_file, read_file, replace_file
 from dp_spark.errors import TrainingError
 
-CHECKPOINT_FILE = "checkpoint.npz"
+LATEST_FILE = "checkpoint.json"
+
+Metrics = Mapping[str, float]
+Arrays = tuple[npt.NDArray[np.generic], ...]
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a run needs to go on.
+    """What a run needs to go on as if nothing had happened.
 
     Attributes:
-        history: the loss of every epoch that is done.
+        step: steps done of the epoch that is not done yet.
+        sums: of these steps, as `objective.Sums` has them: (4,) float64.
+        history: the metrics of every epoch that is done.
         variables: the model's and the optimizer's variables, in their order.
+        best: the model's variables after the epoch with the lowest validation loss; empty without early
+            stopping.
+        is_finished: whether training has ended before the last epoch.
     """
 
-    history: tuple[float, ...]
-    variables: tuple[npt.NDArray[np.generic], ...]
+    step: int
+    sums: npt.NDArray[np.float64]
+    history: tuple[Metrics, ...]
+    variables: Arrays
+    best: Arrays = ()
+    is_finished: bool = False
 
 
-def write_checkpoint(run_directory: str, checkpoint: Checkpoint) -> None:
-    """Replace the run's checkpoint."""
-    buffer = io.BytesIO()
-    np.savez(buffer, np.array(checkpoint.history, dtype=np.float64), *checkpoint.variables)
-    replace_file(f"{run_directory}/{CHECKPOINT_FILE}", buffer.getvalue())
+@dataclass(frozen=True, order=True)
+class CheckpointFile:
+    """Where a checkpoint lies, and which one it is; a later one is greater.
+
+    Attributes:
+        num_epochs: epochs done.
+        step: steps done of the next one.
+        path: of the .npz file.
+        digest: its SHA-256.
+    """
+
+    num_epochs: int
+    step: int
+    path: str
+    digest: str
 
 
-def read_checkpoint(run_directory: str, shapes: Sequence[tuple[int, ...]]) -> Checkpoint | None:
-    """The run's checkpoint, or None if no epoch is done.
+def write_checkpoint(directory: str, checkpoint: Checkpoint) -> None:
+    """Write an attempt's checkpoint, then forget the one before it.
 
     Args:
-        run_directory: of this run.
+        directory: of this attempt; no other process writes there.
+        checkpoint: the state.
+
+    Raises:
+        OSError: if the storage refuses, with the path.
+    """
+    about = {
+        "step": checkpoint.step,
+        "history": list(map(dict, checkpoint.history)),
+        "num_best": len(checkpoint.best),
+        "is_finished": checkpoint.is_finished,
+    }
+    buffer = io.BytesIO()
+    text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
+    np.savez(buffer, text, checkpoint.sums, *checkpoint.variables, *checkpoint.best)
+    name = f"checkpoint-{len(checkpoint.history):06d}-{checkpoint.step:09d}.npz"
+    before = read_file(f"{directory}/{LATEST_FILE}")
+    replace_file(f"{directory}/{name}", buffer.getvalue())
+    digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
+    latest = {"file": name, "digest": digest, "num_epochs": len(checkpoint.history), "step": checkpoint.step}
+    replace_file(f"{directory}/{LATEST_FILE}", json.dumps(latest).encode())
+    if before is not None and (older := json.loads(before)["file"]) != name:
+        delete_file(f"{directory}/{older}")
+
+
+def checkpoint_file(directory: str, latest: bytes) -> CheckpointFile:
+    """Which checkpoint an attempt's JSON file names.
+
+    Args:
+        directory: of the attempt.
+        latest: the content of its `LATEST_FILE`.
+    """
+    content = json.loads(latest)
+    path = f"{directory}/{content['file']}"
+    return CheckpointFile(content["num_epochs"], content["step"], path, content["digest"])
+
+
+def read_checkpoint(file: CheckpointFile, shapes: Sequence[tuple[int, ...]]) -> Checkpoint:
+    """The checkpoint in a file.
+
+    Args:
+        file: which one.
         shapes: of the variables, as the model and the optimizer have them.
 
     Raises:
-        TrainingError: if the file is damaged or belongs to another model.
+        TrainingError: if the file is not there, damaged, or belongs to another model.
     """
-    content = read_file(f"{run_directory}/{CHECKPOINT_FILE}")
+    content = read_file(file.path)
     if content is None:
-        return None
+        raise TrainingError(
+            f"the checkpoint {file.path} is not there for this worker: expected it on storage that all workers "
+            "share. Write the training set to a shared file system or an object store."
+        )
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != file.digest:
+        raise TrainingError(
+            f"the checkpoint {file.path} has the SHA-256 {digest}: expected {file.digest}. The file was altered or "
+            "damaged; delete its directory to train anew."
+        )
+    checkpoint = _parsed(content, file.path)
+    found = [value.shape for value in checkpoint.variables]
+    if found != list(shapes):
+        raise TrainingError(
+            f"the checkpoint {file.path} is of another model: it holds variables of the shapes {found}, expected "
+            f"{list(shapes)}. Make the model function deterministic, or delete its directory to train anew."
+        )
+    return checkpoint
+
+
+def _parsed(content: bytes, path: str) -> Checkpoint:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            losses, *variables = (arrays[f"arr_{index}"] for index in range(len(arrays.files)))
+            text, sums, *variables = (arrays[f"arr_{index}"] for index in range(len(arrays.files)))
+        about = json.loads(text.tobytes())
+        first_best = len(variables) - about["num_best"]
+        return Checkpoint(
+            step=about["step"],
+            sums=sums,
+            history=tuple(about["history"]),
+            variables=tuple(variables[:first_best]),
+            best=tuple(variables[first_best:]),
+            is_finished=about["is_finished"],
+        )
     except (ValueError, KeyError, OSError, BadZipFile) as problem:
         raise TrainingError(
-            f"the checkpoint in {run_directory} is damaged: {problem!r}. Train anew."
+            f"the checkpoint {path} is damaged: {problem!r}. Delete its directory to train anew."
         ) from problem
-    if [value.shape for value in variables] != list(shapes):
-        raise TrainingError(
-            f"the checkpoint in {run_directory} holds other variables than this model: expected the shapes "
-            f"{list(shapes)}. Make the model function deterministic, or train anew."
-        )
-    return Checkpoint(tuple(losses.tolist()), tuple(variables))

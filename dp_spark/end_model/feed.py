@@ -73,10 +73,10 @@ class Feed:
 
     num_steps: int
     batch_rows: int
-    batches: Callable[[int, int], Iterator[Batch]]
+    batches: Callable[[int, int, int], Iterator[Batch]]
 
 
-def open_feed(manifest: ShardManifest, settings: TrainingSettings, rank: int) -> Feed:
+def open_feed(manifest: ShardManifest, settings: TrainingSettings, rank: int, part: str = "train") -> Feed:
     """The feed of process `rank`; reads the footers of the files that it needs.
 
     Args:
@@ -96,14 +96,16 @@ def open_feed(manifest: ShardManifest, settings: TrainingSettings, rank: int) ->
     if sum(map(reader.memory_bytes, held)) < settings.cache_bytes:
         reader = _PieceReader(manifest, {piece: reader.read(piece) for piece in held})
 
-    def batches(first: int, last: int) -> Iterator[Batch]:
+    def batches(first: int, last: int, first_step: int = 0) -> Iterator[Batch]:
         for epoch in range(first, last):
             streams = [
                 _in_blocks(_permuted(reader, pieces[index], (settings.seed, epoch, index)), per_step)
                 for index in owned
             ]
-            for _ in range(num_steps):
-                yield _assemble([next(stream, None) for stream in streams], per_step, manifest)
+            for step in range(num_steps):
+                blocks = [next(stream, None) for stream in streams]
+                if epoch > first or step >= first_step:
+                    yield _assemble(blocks, per_step, manifest)
 
     return Feed(num_steps, len(owned) * per_step, batches)
 

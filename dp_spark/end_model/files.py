@@ -1,5 +1,7 @@
 """Files on any storage, read and written where there is no Spark: in the training processes."""
 
+import contextlib
+import errno
 import uuid
 
 import pyarrow as pa
@@ -39,11 +41,30 @@ def read_file(path: str) -> bytes | None:
 
 
 def replace_file(path: str, content: bytes) -> None:
-    """Write a file under another name, then rename it: a reader sees the old one or the new one."""
+    """Write a file under another name, then rename it: a reader sees the old one or the new one.
+
+    Raises:
+        OSError: naming the path, if the storage refuses; no half of a file is left then.
+    """
     file_system, inner = locate(path)
     directory = inner.rpartition("/")[0]
-    file_system.create_dir(directory, recursive=True)
     temporary = f"{inner}.{uuid.uuid4().hex[:8]}.tmp"
-    with file_system.open_output_stream(temporary) as stream:
-        stream.write(pa.py_buffer(content))
-    file_system.move(temporary, inner)
+    try:
+        file_system.create_dir(directory, recursive=True)
+        with file_system.open_output_stream(temporary) as stream:
+            stream.write(pa.py_buffer(content))
+        file_system.move(temporary, inner)
+    except OSError as problem:
+        with contextlib.suppress(OSError):
+            delete_file(temporary)
+        advice = "Free space there" if problem.errno == errno.ENOSPC else "Check the storage"
+        raise OSError(
+            problem.errno, f"cannot write {path} ({len(content):,} bytes): {problem}. {advice}."
+        ) from problem
+
+
+def delete_file(path: str) -> None:
+    """Delete a file; nothing happens if it is not there."""
+    file_system, inner = locate(path)
+    with contextlib.suppress(FileNotFoundError):
+        file_system.delete_file(inner)

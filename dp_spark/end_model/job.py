@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 
+from dp_spark.end_model.checkpoint import CheckpointFile
 from dp_spark.end_model.settings import InputSpec, TrainingSettings
 from dp_spark.labels.manifest import ShardManifest
 
@@ -45,6 +46,11 @@ class Failure:
         return Failure(FailureKind(content["kind"]), content["message"])
 
 
+def failure_name(rank: int) -> str:
+    """The file in an attempt's directory in which the task of a worker says how its process failed."""
+    return f"{rank}-{FAILURE_FILE}"
+
+
 @dataclass(frozen=True)
 class TrainingJob:
     """A training run: the same for all its processes.
@@ -53,13 +59,17 @@ class TrainingJob:
         manifest: the training set; its path must be readable by all workers.
         settings: how to train.
         inputs: what the model takes.
-        run_directory: for checkpoints; on storage that all workers share.
+        attempt_directory: for this attempt's checkpoints and progress; on storage that all workers share.
+        resume_from: the checkpoint to go on from, written by an earlier attempt; None to start anew.
+        class_weights: one per class, what the settings ask for in numbers; empty for none.
     """
 
     manifest: ShardManifest
     settings: TrainingSettings
     inputs: InputSpec
-    run_directory: str
+    attempt_directory: str
+    resume_from: CheckpointFile | None = None
+    class_weights: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,13 +110,15 @@ class WorkerJob:
         """What `to_json` wrote."""
         content = json.loads(text)
         training = content.pop("training")
-        inputs, manifest = training["inputs"], training["manifest"]
+        inputs, manifest, resume_from = training["inputs"], training["manifest"], training["resume_from"]
         inputs["vocabulary"] = tuple(inputs["vocabulary"])
         job = TrainingJob(
             manifest=ShardManifest.from_json(manifest["json"], manifest["path"]),
             settings=TrainingSettings(**training["settings"]),
             inputs=InputSpec(**inputs),
-            run_directory=training["run_directory"],
+            attempt_directory=training["attempt_directory"],
+            resume_from=CheckpointFile(**resume_from) if resume_from else None,
+            class_weights=tuple(training["class_weights"]),
         )
         host, port = content.pop("hub")
         return WorkerJob(training=job, hub=(host, port), **content)

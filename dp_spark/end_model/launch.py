@@ -1,7 +1,8 @@
 """Starts the training processes as one Spark barrier stage, and starts them again if machines fail.
 
 Spark itself does not retry a barrier stage whose result is collected; the loop here does, and the
-processes go on from their last checkpoint. Errors that would come again are not retried.
+processes go on from their last checkpoint. An attempt that hangs is given up. Errors that would come again are
+not retried.
 (docs/training.md)
 """
 
@@ -9,17 +10,22 @@ import json
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import Row, SparkSession
 
+from dp_spark.end_model.attempts import new_attempt, newest_checkpoint
 from dp_spark.end_model.barrier_task import RESULT_SCHEMA, barrier_task
+from dp_spark.end_model.checkpoint import Metrics
 from dp_spark.end_model.frames import KEY_BYTES
 from dp_spark.end_model.job import Failure, FailureKind, TrainingJob
 from dp_spark.end_model.preflight import check_cluster, task_cpus
+from dp_spark.end_model.supervise import run_watched
+from dp_spark.end_model.watch import Watch
 from dp_spark.errors import ConfigError, DivergedError, DpSparkError, EnvironmentProblem, TrainingError
+from dp_spark.storage import Storage
 
 logger = logging.getLogger(__name__)
 
@@ -34,56 +40,80 @@ class Trained:
 
     Attributes:
         model_bytes: the content of a .keras file.
-        history: the loss of every epoch.
+        history: the metrics of every epoch.
         versions: of the packages that trained it.
     """
 
     model_bytes: bytes
-    history: tuple[float, ...]
+    history: tuple[Metrics, ...]
     versions: Mapping[str, str]
 
 
-def launch(spark: SparkSession, training: TrainingJob) -> Trained:
+def launch(spark: SparkSession, storage: Storage, training: TrainingJob, directory: str) -> Trained:
     """Train on the executors.
 
     Args:
         spark: the session.
-        training: the run.
+        storage: the file systems.
+        training: the run; every attempt gets its own directory and the newest checkpoint.
+        directory: of the run; attempts of an earlier driver in it are continued.
 
     Raises:
-        EnvironmentProblem: if the cluster cannot run it: slots, dynamic allocation, TensorFlow.
+        EnvironmentProblem: if the cluster cannot run it: slots, dynamic allocation, TensorFlow, memory.
         ConfigError: if the user's model function is wrong.
-        DivergedError: if the loss became NaN or infinite.
-        TrainingError: if processes failed `max_attempts` times; with the last lines of the one that
-            failed first.
+        DivergedError: if the loss became NaN or infinite, or exploded.
+        TrainingError: if processes failed `max_attempts` times in a row without getting further; with the
+            last lines of the one that failed first.
     """
-    settings = training.settings
-    check_cluster(spark, settings.num_workers)
-    for left in reversed(range(settings.max_attempts)):
-        outcome = _attempt(spark, training)
+    num_failed, before = 0, newest_checkpoint(storage, directory)
+    if before is not None:
+        logger.info("going on after epoch %d, step %d, of an earlier attempt", before.num_epochs, before.step)
+    while True:
+        attempt = replace(training, attempt_directory=new_attempt(directory), resume_from=before)
+        outcome = _attempt(spark, storage, attempt)
         if isinstance(outcome, Trained):
             return outcome
         if not outcome.kind.can_be_retried:
-            raise _error(outcome)
+            raise _error(outcome, directory)
+        newest = newest_checkpoint(storage, directory)
+        num_failed = 1 if newest != before else num_failed + 1
+        before = newest
+        left = training.settings.max_attempts - num_failed
+        if left <= 0:
+            raise TrainingError(
+                f"training failed {num_failed} times (max_attempts) without getting further; run it again to go on "
+                f"from the last checkpoint. The last time: {outcome.message}"
+            )
         logger.warning("a training attempt failed, %d left: %s", left, outcome.message)
-        last_message = outcome.message
-    raise TrainingError(
-        f"training failed {settings.max_attempts} times (max_attempts). The last time: {last_message}"
-    )
 
 
-def _attempt(spark: SparkSession, training: TrainingJob) -> Trained | Failure:
-    num_workers = training.settings.num_workers
+def _attempt(spark: SparkSession, storage: Storage, training: TrainingJob) -> Trained | Failure:
+    settings = training.settings
+    check_cluster(spark, settings.num_workers)
     task = barrier_task(training, secrets.token_bytes(KEY_BYTES), task_cpus(spark))
-    tasks = spark.range(0, num_workers, 1, num_workers).mapInArrow(task, RESULT_SCHEMA, barrier=True)
+    tasks = spark.range(0, settings.num_workers, 1, settings.num_workers).mapInArrow(
+        task, RESULT_SCHEMA, barrier=True
+    )
+    watch = Watch(
+        storage=storage,
+        directory=training.attempt_directory,
+        num_workers=settings.num_workers,
+        timeout_seconds=settings.timeout_seconds,
+        rows_per_epoch=training.manifest.num_data_points,
+    )
     try:
-        rows = tasks.collect()  # num_workers rows; one holds a model of at most MAX_MODEL_BYTES
+        rows = run_watched(spark, tasks.collect, watch)  # num_workers rows; one holds at most MAX_MODEL_BYTES
     except (PySparkException, Py4JJavaError) as problem:
-        return _stage_failure(problem, num_workers)
+        reported = watch.failures()
+        return _cause(reported) if reported else _stage_failure(problem, settings.num_workers)
+    if isinstance(rows, Failure):
+        return rows
     failures = [Failure.from_json(row["failure"]) for row in rows if row["failure"]]
-    if failures:
-        return min(failures, key=lambda failure: failure.kind)  # the first of a kind: the lowest rank
-    return _trained(rows)
+    return _cause(failures) if failures else _trained(rows)
+
+
+def _cause(failures: Sequence[Failure]) -> Failure:
+    return min(failures, key=lambda failure: failure.kind)  # the first of a kind: the lowest rank
 
 
 def _trained(rows: Sequence[Row]) -> Trained:
@@ -106,11 +136,12 @@ def _stage_failure(problem: Exception, num_workers: int) -> Failure:
     return Failure(FailureKind.CRASHED, f"the Spark stage failed: {text.strip()[:_CAUSE_CHARACTERS]}")
 
 
-def _error(failure: Failure) -> DpSparkError:
+def _error(failure: Failure, directory: str) -> DpSparkError:
     kinds: dict[FailureKind, type[DpSparkError]] = {
         FailureKind.USER: ConfigError,
         FailureKind.DIVERGED: DivergedError,
         FailureKind.ENVIRONMENT: EnvironmentProblem,
         FailureKind.UNFORESEEN: TrainingError,
     }
-    return kinds[failure.kind](failure.message)
+    kept = f" Checkpoints are in {directory}." if failure.kind is FailureKind.DIVERGED else ""
+    return kinds[failure.kind](failure.message + kept)

@@ -83,10 +83,12 @@ def noise_aware_loss(labels: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor) -
 
     Args:
         labels: (B,) p, P(y=+1) in [0, 1].
-        logits: (B,) h.
+        logits: (B, 1) h.
         weights: (B,) w, 0 or more.
     """
-    return tf.reduce_sum(weights * tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits))
+    return tf.reduce_sum(
+        weights * tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits[:, 0])
+    )
 
 
 def example_inputs(inputs: InputSpec) -> tf.Tensor:

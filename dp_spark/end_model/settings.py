@@ -11,8 +11,11 @@ MLP = "mlp"
 
 _BUILT_IN = (LINEAR, MLP)
 _OPTIMIZERS = ("adam", "sgd")
-_SCHEDULES = ("cosine", "constant")
+_SCHEDULES = ("cosine", "linear", "constant")
+_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+BALANCED = "balanced"
 _MAX_NGRAMS = 2
+_MAX_VALIDATION = 0.5
 
 # How a text is cut, the same in TensorFlow's RE2 and in Java: white space separates, letters and digits join,
 # any other character is a token of its own: "://" says more about a text than the one link it stands in.
@@ -53,11 +56,22 @@ class TrainingSettings:
         num_epochs: passes over the training set, at least 1.
         batch_size: data points per step over all workers; rounded to a multiple of `num_row_ranges`.
         learning_rate: positive.
-        schedule: "cosine" lets the learning rate fall to 0 over the run: with noisy labels and a constant
-            rate the last steps wander (test accuracy of the tutorial's end model: 0.82 to 0.87 by seed of
-            the row order, against 0.86 to 0.87); "constant" keeps it.
+        schedule: "cosine" and "linear" let the learning rate fall to 0 over the run: with noisy labels and
+            a constant rate the last steps wander (test accuracy of the tutorial's end model: 0.82 to 0.87 by
+            seed of the row order, against 0.86 to 0.87); "constant" keeps it, and lets callbacks change it.
+        warmup_share: over this share of all steps the learning rate first rises from 0; in [0, 1).
         optimizer: "adam" or "sgd" (without momentum).
         l2: weight decay of the built-in models' kernels: the objective gains l2 * |w|^2. At least 0.
+        class_weights: how much each class counts in the loss, in the order of the classes, each positive;
+            "balanced" makes all classes count the same in sum. Empty: as the labels have them. With weights the
+            model's probabilities are those of classes so weighted, no longer of the table.
+        early_stopping_patience: stop after so many epochs in a row without a lower validation loss, and keep
+            the weights of the best epoch; 0 trains all epochs. Needs `validation_share`.
+        precision: "float32", or "mixed_bfloat16" or "mixed_float16" to compute in 16 bits on hardware that is
+            faster with them; weights and sums over workers stay float32.
+        callbacks: "package.module:function" of a function without arguments that returns a list of Keras
+            callbacks. They live in worker 0; what they change in the model or the optimizer reaches the other
+            workers at the end of the epoch. Empty: none.
         seed: of the initial weights and of the order of rows.
         num_workers: training processes, each one Spark task; at most `num_row_ranges`.
         max_attempts: how often training starts, if processes or machines fail.
@@ -67,7 +81,10 @@ class TrainingSettings:
         ngrams: 1, or 2 to let pairs of neighbouring tokens be tokens too.
         num_row_ranges: in how many ranges the rows are cut. Together with seed and batch size this fixes
             every global batch, whatever the number of workers.
-        timeout_seconds: how long a worker waits for a silent one.
+        timeout_seconds: how long a worker waits for a silent one, and the driver for news of a step: at least
+            twice what the slowest step, validation or callback takes.
+        checkpoint_steps: steps between checkpoints inside an epoch; 0 writes one at the end of each epoch only.
+        tensorboard: a directory that all workers reach, for TensorBoard's scalars; empty: none.
         cache_bytes: a worker whose rows take less memory than this keeps them; else it reads its
             row groups again in every epoch.
 
@@ -80,9 +97,15 @@ class TrainingSettings:
     num_epochs: int = 20
     batch_size: int = 512
     learning_rate: float = 0.01
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_share: float = 0.0
     optimizer: Literal["adam", "sgd"] = "adam"
     l2: float = 0.0
+    class_weights: tuple[float, ...] | Literal["balanced"] = ()
+    early_stopping_patience: int = 0
+    validation_share: float = 0.0
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    callbacks: str = ""
     seed: int = 0
     num_workers: int = 1
     max_attempts: int = 3
@@ -92,9 +115,13 @@ class TrainingSettings:
     num_row_ranges: int = 16
     timeout_seconds: float = 300.0
     cache_bytes: int = 1 << 30
+    checkpoint_steps: int = 0
+    tensorboard: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden_units", tuple(self.hidden_units))
+        if self.class_weights != BALANCED:
+            object.__setattr__(self, "class_weights", tuple(self.class_weights))
         counts = (
             "num_epochs",
             "batch_size",
@@ -106,6 +133,8 @@ class TrainingSettings:
         )
         for name in counts:
             self._expect(name, getattr(self, name) >= 1, "at least 1")
+        for name in ("early_stopping_patience", "checkpoint_steps"):
+            self._expect(name, getattr(self, name) >= 0, "0 or more")
         self._expect("model", self.model in _BUILT_IN or self.is_users_model, _MODELS)
         self._expect("hidden_units", all(units >= 1 for units in self.hidden_units), "each at least 1")
         self._expect("hidden_units", bool(self.hidden_units), "at least one layer (or model='linear')")
@@ -118,6 +147,11 @@ class TrainingSettings:
         self._expect("seed", 0 <= self.seed < 2**31, "0 to 2**31 - 1")
         self._expect("ngrams", 1 <= self.ngrams <= _MAX_NGRAMS, "1 or 2")
         self._expect("cache_bytes", self.cache_bytes >= 0, "0 or more")
+        self._expect("warmup_share", 0 <= self.warmup_share < 1, "at least 0 and below 1")
+        self._expect("precision", self.precision in _PRECISIONS, f"one of {_PRECISIONS}")
+        self._expect("callbacks", not self.callbacks or ":" in self.callbacks, "'package.module:function'")
+        self._check_class_weights()
+        self._check_validation()
         if self.num_workers > self.num_row_ranges:
             raise ValueError(
                 f"num_workers is {self.num_workers}: expected at most num_row_ranges, which is "
@@ -133,6 +167,23 @@ class TrainingSettings:
     def rows_per_range(self) -> int:
         """b: how many rows of each range a global batch holds."""
         return max(1, round(self.batch_size / self.num_row_ranges))
+
+    def _check_class_weights(self) -> None:
+        are_positive = isinstance(self.class_weights, str) or all(
+            0 < weight < math.inf for weight in self.class_weights
+        )
+        is_known = self.class_weights == BALANCED or not isinstance(self.class_weights, str)
+        self._expect(
+            "class_weights", are_positive and is_known, "one positive number per class, or 'balanced'"
+        )
+
+    def _check_validation(self) -> None:
+        self._expect("validation_share", 0 <= self.validation_share <= _MAX_VALIDATION, "0 to 0.5")
+        if self.early_stopping_patience and not self.validation_share:
+            raise ValueError(
+                f"early_stopping_patience is {self.early_stopping_patience} and validation_share is 0: expected rows "
+                "to validate on. Set validation_share, such as 0.1."
+            )
 
     def _expect(self, name: str, condition: bool, expected: str) -> None:
         if not condition:

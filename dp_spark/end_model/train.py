@@ -4,17 +4,19 @@ The end model is the tutorial's step 3; docs/training.md says how it is trained.
 """
 
 import logging
-import uuid
 
 from pyspark.sql import SparkSession
 
 from dp_spark.end_model.artifact import EndModel
+from dp_spark.end_model.attempts import newest_checkpoint, run_directory
+from dp_spark.end_model.class_weights import resolved_class_weights
 from dp_spark.end_model.job import TrainingJob
 from dp_spark.end_model.launch import launch
 from dp_spark.end_model.settings import InputSpec, TrainingSettings
 from dp_spark.end_model.vocabulary import count_vocabulary
+from dp_spark.errors import ConfigError, EnvironmentProblem
 from dp_spark.labels.manifest import ShardManifest
-from dp_spark.storage import Storage, join_path
+from dp_spark.storage import Storage
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +29,8 @@ def train_end_model(
     """Minimise the noise-aware loss over a training set, in `num_workers` processes on the executors.
 
     1 worker and N workers take the same steps over the same global batches; only the order of sums
-    differs. Checkpoints lie beside the shards while training runs.
+    differs. Checkpoints lie beside the shards until training is complete: called again after a failure, or by
+    another driver after the first has died, it goes on from the newest.
 
     Args:
         spark: the session.
@@ -40,23 +43,28 @@ def train_end_model(
             have no TensorFlow.
         ConfigError: if the user's model function fails or its model is not usable.
         SchemaError: if no training text holds a token.
-        DivergedError: if the loss became NaN or infinite.
-        TrainingError: if training processes failed `max_attempts` times.
+        DivergedError: if the loss became NaN or infinite, or exploded; checkpoints are kept.
+        TrainingError: if training processes failed `max_attempts` times in a row; checkpoints are kept.
     """
     located = manifest.moved_to(storage.qualified(manifest.path))
     inputs = _inputs(spark, located, settings)
-    run_directory = join_path(located.path, f"_training-{uuid.uuid4().hex[:12]}")
+    directory = run_directory(located, inputs, settings)
+    class_weights = resolved_class_weights(spark, located, settings)
+    job = TrainingJob(located, settings, inputs, directory, class_weights=class_weights)
     try:
-        trained = launch(spark, TrainingJob(located, settings, inputs, run_directory))
-    finally:
-        storage.delete(run_directory)
-    first, last = trained.history[0], trained.history[-1]
+        trained = launch(spark, storage, job, directory)
+    except (ConfigError, EnvironmentProblem):
+        if newest_checkpoint(storage, directory) is None:
+            storage.delete(directory)
+        raise
+    storage.delete(directory)
+    first, last = trained.history[0]["loss"], trained.history[-1]["loss"]
     if last > first * (1 + RISE_TOLERANCE):
         logger.warning("the loss rose from %.4f to %.4f while training: lower learning_rate", first, last)
     logger.info(
         "trained end model: n=%d epochs=%d workers=%d loss=%.4f",
         manifest.num_data_points,
-        settings.num_epochs,
+        len(trained.history),
         settings.num_workers,
         last,
     )

@@ -6,6 +6,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark.sql import SparkSession
 
 from dp_spark.labels.features import pack_features
 from dp_spark.labels.manifest import SHARDS_FOLDER, ShardFile, ShardManifest
@@ -15,6 +16,7 @@ NUM_ROWS = 803
 ROW_GROUP_ROWS = 90
 
 MakeManifest = Callable[..., ShardManifest]
+ShipModule = Callable[[str, str], str]
 Toy = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
@@ -63,3 +65,16 @@ def make_manifest(tmp_path: Path) -> MakeManifest:
         )
 
     return make
+
+
+@pytest.fixture
+def ship_module(spark: SparkSession, tmp_path: Path) -> ShipModule:
+    """Writes a module that the workers can import, as `--py-files` would; returns its name."""
+
+    def ship(name: str, text: str) -> str:
+        path = tmp_path / f"{name}.py"
+        path.write_text(text)
+        spark.sparkContext.addPyFile(str(path))
+        return name
+
+    return ship

@@ -1,0 +1,83 @@
+"""The attempts of a training run on storage: a directory each, beside the shards.
+
+A run is named by what it trains on and how, so that a driver that starts again finds what an earlier one left.
+Every attempt starts from the newest checkpoint of all attempts before it and writes to its own directory only: one
+that was given up but still lives can neither overwrite nor confuse a newer one.
+"""
+
+import hashlib
+import inspect
+import json
+import logging
+import sys
+import uuid
+from dataclasses import asdict
+
+from dp_spark.end_model.checkpoint import LATEST_FILE, CheckpointFile, checkpoint_file
+from dp_spark.end_model.settings import InputSpec, TrainingSettings
+from dp_spark.errors import ConfigError
+from dp_spark.labels.manifest import ShardManifest
+from dp_spark.references import resolve_reference
+from dp_spark.storage import Storage, join_path
+
+logger = logging.getLogger(__name__)
+
+_DIGITS = 16
+_PREFIX = "attempt-"
+# Settings that say how to run, not what to learn: a run goes on when they change.
+_OPERATIONAL = (
+    "num_workers",
+    "max_attempts",
+    "timeout_seconds",
+    "cache_bytes",
+    "checkpoint_steps",
+    "tensorboard",
+    "collective",
+    "network_is_isolated",
+)
+
+
+def run_directory(manifest: ShardManifest, inputs: InputSpec, settings: TrainingSettings) -> str:
+    """Where a run keeps its attempts: named by the training set, the inputs, the settings, and the user's code.
+
+    Args:
+        manifest: the training set.
+        inputs: what the model takes.
+        settings: how to train.
+    """
+    kept = {name: value for name, value in asdict(settings).items() if name not in _OPERATIONAL}
+    sources = {
+        reference: _source(reference)
+        for reference in (settings.model, settings.callbacks)
+        if ":" in reference
+    }
+    content = [manifest.digest, asdict(inputs), kept, sources]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return join_path(manifest.path, f"_training-{digest[:_DIGITS]}")
+
+
+def new_attempt(directory: str) -> str:
+    """A directory that no other attempt has; not made yet."""
+    return join_path(directory, f"{_PREFIX}{uuid.uuid4().hex[:_DIGITS]}")
+
+
+def newest_checkpoint(storage: Storage, directory: str) -> CheckpointFile | None:
+    """The newest checkpoint that the attempts of a run have completed, or None."""
+    found = []
+    for name in storage.list_names(directory):
+        attempt = join_path(directory, name)
+        latest = join_path(attempt, LATEST_FILE)
+        if name.startswith(_PREFIX) and storage.exists(latest):
+            found.append(checkpoint_file(attempt, storage.read_bytes(latest)))
+    return max(found, default=None)
+
+
+def _source(reference: str) -> str:
+    """The text of the module that a reference names; empty where the driver does not have it."""
+    module = reference.partition(":")[0]
+    try:
+        resolve_reference(reference)
+        return inspect.getsource(sys.modules[module])
+    except (ConfigError, OSError, TypeError):
+        logger.debug("no source of %s on the driver", module, exc_info=True)
+        return ""

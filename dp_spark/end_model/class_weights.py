@@ -1,0 +1,51 @@
+"""Class weights in numbers: as given, or so that all classes count the same."""
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from dp_spark.end_model.settings import BALANCED, TrainingSettings
+from dp_spark.errors import ConfigError, SchemaError
+from dp_spark.labels.manifest import LABEL_COLUMN, SHARDS_FOLDER, ShardManifest
+from dp_spark.storage import join_path
+
+NUM_CLASSES = 2
+
+
+def resolved_class_weights(
+    spark: SparkSession, manifest: ShardManifest, settings: TrainingSettings
+) -> tuple[float, ...]:
+    """One weight per class, or nothing for none.
+
+    Balanced weights are 1 / (K s_c), with s_c the mean probability of class c over the training set: all classes
+    have the same weight in sum, and the mean weight of a row is 1.
+
+    Args:
+        spark: the session.
+        manifest: the training set.
+        settings: ask for weights.
+
+    Raises:
+        ConfigError: if the number of weights is not that of the classes.
+        SchemaError: if weights should balance a class that no label names.
+    """
+    if settings.class_weights != BALANCED:
+        weights = tuple(float(weight) for weight in settings.class_weights)
+        if weights and len(weights) != NUM_CLASSES:
+            raise ConfigError(
+                f"class_weights holds {len(weights)} numbers: expected one for each of {NUM_CLASSES} classes, or "
+                "'balanced'. Correct the setting."
+            )
+        return weights
+    shares = _class_shares(spark, manifest)
+    if min(shares) <= 0:
+        raise SchemaError(
+            f"class_weights is 'balanced', but the labels' mean probabilities of the classes are {shares}: expected "
+            "all above 0. Give numbers, or labels of every class."
+        )
+    return tuple(1 / (len(shares) * share) for share in shares)
+
+
+def _class_shares(spark: SparkSession, manifest: ShardManifest) -> tuple[float, ...]:
+    shards = spark.read.parquet(join_path(manifest.path, SHARDS_FOLDER))
+    positive = shards.agg(F.avg(LABEL_COLUMN).alias("share")).collect()[0]["share"]  # one row
+    return (1 - positive, positive)

@@ -1,0 +1,107 @@
+"""The driver's view of a training run: progress for people, failures and silence for the launcher."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+from dp_spark.end_model.job import Failure, FailureKind, failure_name
+from dp_spark.end_model.progress import PROGRESS_FILE, Progress
+from dp_spark.storage import Storage, join_path
+
+logger = logging.getLogger(__name__)
+
+START_SECONDS = 180.0  # until TensorFlow is loaded and all workers have met
+GRACE_SECONDS = 10.0  # how long tasks may take to end after one of them has failed, or the driver fell silent
+SECONDS_BETWEEN_LINES = 10.0  # within an epoch
+
+
+@dataclass
+class Watch:
+    """Looks at one attempt.
+
+    Attributes:
+        storage: the file systems.
+        directory: of the attempt.
+        num_workers: N.
+        timeout_seconds: how long worker 0 may be silent once it trains.
+        rows_per_epoch: of all workers, for the time left.
+    """
+
+    storage: Storage
+    directory: str
+    num_workers: int
+    timeout_seconds: float
+    rows_per_epoch: int
+    _seen: Progress = field(default_factory=lambda: Progress("started"))
+    _seen_at: float = field(default_factory=time.monotonic)
+    _line_at: float = field(default_factory=time.monotonic)
+    _failed_at: float | None = None
+
+    def __call__(self) -> Failure | None:
+        """Why the attempt should be given up, or None; logs how far it is."""
+        now = time.monotonic()
+        failures = self.failures()
+        if failures:
+            self._failed_at = self._failed_at or now
+            if now - self._failed_at > GRACE_SECONDS:
+                return min(failures, key=lambda failure: failure.kind)
+            return None
+        self._look(now)
+        limit = self.timeout_seconds + GRACE_SECONDS
+        if self._seen.phase != "training":
+            limit = max(limit, START_SECONDS)
+        if now - self._seen_at <= limit:
+            return None
+        return Failure(
+            FailureKind.PEER,
+            f"worker 0 has given no news for {now - self._seen_at:.0f} seconds (it was last seen "
+            f"{_where(self._seen)}): it hangs, or its machine is overloaded or gone. Look at its log, or raise "
+            "timeout_seconds.",
+        )
+
+    def failures(self) -> list[Failure]:
+        """What the workers' tasks have reported."""
+        found = []
+        names = set(self.storage.list_names(self.directory))
+        for rank in range(self.num_workers):
+            if failure_name(rank) in names:
+                text = self.storage.read_text(join_path(self.directory, failure_name(rank)))
+                found.append(Failure.from_json(text))
+        return found
+
+    def _look(self, now: float) -> None:
+        path = join_path(self.directory, PROGRESS_FILE)
+        if not self.storage.exists(path):
+            return
+        progress = Progress.from_json(self.storage.read_text(path))
+        if progress.pulse == self._seen.pulse:
+            return
+        is_new_epoch = progress.epoch > self._seen.epoch
+        self._seen, self._seen_at = progress, now
+        if progress.phase == "training" and (is_new_epoch or now - self._line_at >= SECONDS_BETWEEN_LINES):
+            self._line_at = now
+            logger.info("%s", progress_text(progress, self.rows_per_epoch))
+
+
+def progress_text(progress: Progress, rows_per_epoch: int) -> str:
+    """Progress as one line for a log."""
+    metrics = dict(progress.metrics or {})
+    parts = [f"epoch {progress.epoch}/{progress.num_epochs}"]
+    if progress.step:
+        percent = 100 * progress.step // max(1, progress.num_steps)
+        parts = [f"epoch {progress.epoch + 1}/{progress.num_epochs} {percent}% loss={progress.loss:.4f}"]
+    parts += [
+        f"{name}={metrics[name]:.4f}" for name in ("loss", "accuracy", "validation_loss") if name in metrics
+    ]
+    if progress.rows_per_second:
+        parts.append(f"rows/s={progress.rows_per_second:,.0f}")
+    left = progress.seconds_left(rows_per_epoch)
+    if left is not None:
+        parts.append(f"seconds_left={left:,.0f}")
+    return "training: " + " ".join(parts)
+
+
+def _where(progress: Progress) -> str:
+    if progress.phase != "training":
+        return {"started": "starting", "joined": "loading", "trained": "saving the model"}[progress.phase]
+    return f"in epoch {progress.epoch + 1}, step {progress.step} of {progress.num_steps}"
