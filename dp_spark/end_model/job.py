@@ -100,12 +100,11 @@ class WorkerJob:
         """What `to_json` wrote."""
         content = json.loads(text)
         training = content.pop("training")
-        inputs, manifest = training["inputs"], training["manifest"]
-        inputs["vocabulary"] = tuple(inputs["vocabulary"])
+        manifest = training["manifest"]
         job = TrainingJob(
             manifest=ShardManifest.from_json(manifest["json"], manifest["path"]),
             settings=TrainingSettings(**training["settings"]),
-            inputs=InputSpec(**inputs),
+            inputs=InputSpec(**training["inputs"]),
             run_directory=training["run_directory"],
         )
         host, port = content.pop("hub")

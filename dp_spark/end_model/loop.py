@@ -145,7 +145,7 @@ def _step_function(
 
     def step(inputs: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            logits = tf.cast(model(inputs, training=True)[:, 0], tf.float32)
+            logits = tf.cast(model(inputs, training=True), tf.float32)
             loss, weight = noise_aware_loss(labels, logits, weights), tf.reduce_sum(weights)
             objective = loss + weight * tf.add_n(model.losses) if model.losses else loss
         targets = [variable.value for variable in variables]

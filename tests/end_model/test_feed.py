@@ -1,11 +1,14 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from dp_spark.end_model.feed import Batch, open_feed
+from dp_spark.end_model.feed import open_feed
+from dp_spark.end_model.rows import Batch
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import SchemaError
+from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.manifest import ShardManifest
 
 NUM_ROWS = 803  # of `make_manifest`
@@ -69,7 +72,7 @@ def test_every_epoch_has_its_own_order_and_can_be_repeated(make_manifest: MakeMa
 def test_batches_depend_neither_on_the_cache_nor_on_the_files(
     make_manifest: MakeManifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dp_spark.end_model.feed.PIECE_BYTES", 17 * 4 * 6)  # 17 rows: 3 pieces per range
+    monkeypatch.setattr("dp_spark.end_model.pieces.PIECE_BYTES", 17 * 4 * 6)  # 17 rows: 3 pieces per range
     manifest = make_manifest()
     expected = row_numbers(batches_of(manifest, 1)[0])
     assert row_numbers(batches_of(manifest, 1, cache_bytes=0)[0]) == expected
@@ -91,6 +94,6 @@ def test_texts_come_as_they_are(make_manifest: MakeManifest) -> None:
 
 def test_shards_of_another_width_are_refused(make_manifest: MakeManifest) -> None:
     manifest = make_manifest()
-    wrong = ShardManifest(**{**vars(manifest), "num_features": 7})
+    wrong = replace(manifest, inputs=InputColumns(("x",), feature_widths=(7,)))
     with pytest.raises(SchemaError, match="not 28 bytes long: expected 7 float32"):
         open_feed(wrong, TrainingSettings(), 0)
