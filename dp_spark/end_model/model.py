@@ -129,14 +129,17 @@ def _standardized(entry: keras.KerasTensor, inputs: InputSpec) -> keras.KerasTen
 
 
 def _tokens(entry: keras.KerasTensor, inputs: InputSpec) -> keras.KerasTensor:
-    """1 for each token of the vocabulary that the text holds."""
-    return keras.layers.TextVectorization(
+    """1 for each token of the vocabulary that the text holds; the first place is for all other tokens."""
+    held = keras.layers.TextVectorization(
         standardize=separate_tokens,
         output_mode="multi_hot",
         vocabulary=list(inputs.vocabulary),
         ngrams=inputs.ngrams,
         name="tokens",
     )(entry)
+    if inputs.parts == ("text",):
+        return held
+    return keras.layers.Reshape((len(inputs.vocabulary) + 1,), name="tokens_held")(held)  # Keras says (1, V)
 
 
 def _one_hot(entry: keras.KerasTensor, inputs: InputSpec) -> keras.KerasTensor:
@@ -144,7 +147,7 @@ def _one_hot(entry: keras.KerasTensor, inputs: InputSpec) -> keras.KerasTensor:
     columns = [
         keras.layers.StringLookup(
             vocabulary=list(values), num_oov_indices=1, output_mode="one_hot", name=f"category_{position + 1}"
-        )(entry[:, position])
+        )(entry[:, position : position + 1])
         for position, values in enumerate(inputs.category_vocabularies)
     ]
     return columns[0] if len(columns) == 1 else keras.layers.Concatenate(name="categories_known")(columns)

@@ -1,7 +1,6 @@
 """Data points joined to their labels: which rows a training set takes, how many, and in which order."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -131,10 +130,10 @@ def ordered(plan: Plan, key: Sequence[str], seed: int) -> DataFrame:
     return plan.rows.repartitionByRange(plan.num_shards, *order).sortWithinPartitions(*order).drop(NUM_VOTES)
 
 
-def content_id(joined: DataFrame, settings: Sequence[object]) -> str:
+def content_id(joined: DataFrame, settings: str) -> str:
     """Identifies the rows, in any order, and the settings; one pass over the rows."""
-    content = json.dumps([table_digest(joined), settings], default=str)
-    return hashlib.sha256(content.encode()).hexdigest()
+    num_rows, digest = table_digest(joined)
+    return hashlib.sha256(f"{num_rows} {digest} {settings}".encode()).hexdigest()
 
 
 def _num_classes(labels: DataFrame, label_column: str) -> int:
@@ -199,19 +198,19 @@ def _string_bytes(inputs: InputColumns) -> Column:
 
 
 def _no_rows(num_joined: int, filters: Filters) -> str:
-    reasons = []
+    reason = "no data point has a row in the label table"
     if filters.num_uncovered == num_joined > 0:
-        reasons = [f"all {num_joined} data points that have a label are without a vote"]
+        reason = f"all {num_joined} data points that have a label are without a vote"
     elif num_joined:
         left_out = {
             "without a vote": filters.num_uncovered,
-            f"below min_confidence, which is {filters.min_confidence:g}": filters.num_below_confidence,
+            f"below min_confidence={filters.min_confidence:g}": filters.num_below_confidence,
             "of weight 0": filters.num_weightless,
         }
         parts = [f"{count} {what}" for what, count in left_out.items() if count]
-        reasons = [f"of {num_joined} data points that have a label {' and '.join(parts)} were left out"]
+        reason = f"of {num_joined} data points that have a label, {' and '.join(parts)} were left out"
     return (
-        f"the training set is empty: {(reasons or ['no data point has a row in the label table'])[0]}. Write "
+        f"the training set is empty: {reason}. Write "
         "labeling functions that vote on more data points, loosen the filters, or check that both tables have "
         "the same keys."
     )

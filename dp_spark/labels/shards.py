@@ -7,6 +7,7 @@ the partitioning, and never by `rand()`, whose values change when a lost task ru
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pyspark.sql import DataFrame
 from pyspark.sql.types import ArrayType, BinaryType, DataType, FloatType, StringType, StructField, StructType
@@ -24,7 +25,12 @@ from dp_spark.worker_errors import translated_errors
 
 logger = logging.getLogger(__name__)
 
-ROW_GROUP_BYTES = 1 << 20  # what a reader takes into memory at a time; finer than Spark's 128 MB
+_PARQUET = {
+    "parquet.block.size": str(
+        1 << 20
+    ),  # a reader takes a row group at a time: Spark's 128 MB would be too many
+    "parquet.enable.dictionary#features": "false",  # no two vectors are equal: reading takes 2/3 of the time
+}
 
 
 def write_shards(
@@ -90,53 +96,20 @@ def write_shards(
     selection = Selection(tuple(key), label_column, drop_uncovered, min_confidence, weight)
     refuse_existing(storage, path, overwrite or reuse)
     rows, num_classes = labelled_rows(data_points, labels, inputs, selection)
-    check = RowCheck(inputs, num_classes, label_column, weight, tuple(key))
-    refuse_reserved_keys(key, check.added)
     _refuse_class_names(class_names, num_classes)
-    identity = None
+    check = RowCheck(inputs, num_classes, label_column, weight, tuple(key))
+    empty = _empty_manifest(path, rows, check, seed, class_names, label_table_id)
     if reuse:
-        settings = (
-            *vars(inputs).items(),
-            *vars(selection).items(),
-            seed,
-            num_shards,
-            num_workers,
-            standardize,
-        )
-        identity = content_id(rows, (*settings, tuple(class_names), label_table_id))
-        found = _complete(storage, path, identity)
+        settings = (selection, num_shards, num_workers, standardize)
+        empty = replace(empty, content_id=content_id(rows, f"{empty.to_json()} {settings}"))
+        found = _complete(storage, empty)
         if found:
             logger.info("reused shards: n=%d in %s", found.num_data_points, path)
             return found
     plan = plan_rows(rows, inputs, selection, num_shards, num_workers)
     with publish(storage, path, overwrite=overwrite or reuse) as staged:
-        schema = _schema(rows, check)
-        checked = map_batches(ordered(plan, key, seed), check.batch_pass(), schema)
-        shards = join_path(staged, SHARDS_FOLDER)
-        with translated_errors():
-            checked.write.option("parquet.block.size", ROW_GROUP_BYTES).parquet(shards)
-        files, moments = describe_shards(
-            storage, shards, inputs, with_moments=standardize and bool(inputs.features)
-        )
-        _refuse_lost_rows(sum(file.num_data_points for file in files), plan)
-        manifest = ShardManifest(
-            path=path,
-            inputs=inputs,
-            num_classes=num_classes,
-            num_data_points=plan.num_rows,
-            seed=seed,
-            key=tuple(key),
-            schema=tuple((field.name, field.dataType.simpleString()) for field in schema),
-            files=files,
-            filters=plan.filters,
-            weight=weight,
-            class_names=tuple(class_names),
-            moments=moments,
-            label_table_id=label_table_id,
-            content_id=identity,
-        )
-        storage.write_text(join_path(staged, MANIFEST_FILE), manifest.to_json())
-    counts = (manifest.num_data_points, manifest.num_uncovered, len(files))
+        manifest = _write(storage, staged, plan, check, empty, with_moments=standardize and bool(features))
+    counts = (manifest.num_data_points, manifest.num_uncovered, len(manifest.files))
     logger.info("wrote shards: n=%d uncovered=%d files=%d to %s", *counts, path)
     return manifest
 
@@ -157,14 +130,63 @@ def read_manifest(storage: Storage, path: str) -> ShardManifest:
     return ShardManifest.from_json(storage.read_text(file), path)
 
 
-def _complete(storage: Storage, path: str, identity: str) -> ShardManifest | None:
-    """The training set at `path`, if it is complete and of this content."""
+def _empty_manifest(
+    path: str,
+    rows: DataFrame,
+    check: RowCheck,
+    seed: int,
+    class_names: Sequence[str],
+    label_table_id: str | None,
+) -> ShardManifest:
+    """What is known of a training set before its rows are counted and written."""
+    refuse_reserved_keys(check.key, check.added)
+    return ShardManifest(
+        path=path,
+        inputs=check.inputs,
+        num_classes=check.num_classes,
+        num_data_points=0,
+        seed=seed,
+        key=check.key,
+        schema=tuple((field.name, field.dataType.simpleString()) for field in _schema(rows, check)),
+        files=(),
+        weight=check.weight,
+        class_names=tuple(class_names),
+        label_table_id=label_table_id,
+    )
+
+
+def _write(
+    storage: Storage,
+    staged: str,
+    plan: Plan,
+    check: RowCheck,
+    empty: ShardManifest,
+    *,
+    with_moments: bool,
+) -> ShardManifest:
+    """Write shards and, last, their manifest."""
+    shards = join_path(staged, SHARDS_FOLDER)
+    checked = map_batches(ordered(plan, check.key, empty.seed), check.batch_pass(), _schema(plan.rows, check))
+    with translated_errors():
+        checked.write.options(**_PARQUET).parquet(shards)
+    files, moments = describe_shards(storage, shards, check.inputs, with_moments=with_moments)
+    _refuse_lost_rows(sum(file.num_data_points for file in files), plan)
+    manifest = replace(
+        empty, num_data_points=plan.num_rows, files=files, filters=plan.filters, moments=moments
+    )
+    storage.write_text(join_path(staged, MANIFEST_FILE), manifest.to_json())
+    return manifest
+
+
+def _complete(storage: Storage, wanted: ShardManifest) -> ShardManifest | None:
+    """The training set at the wanted one's path, if it is complete and of the same content."""
     try:
-        found = read_manifest(storage, path)
+        found = read_manifest(storage, wanted.path)
     except (MissingResultError, SchemaError):
         return None
-    is_whole = set(storage.list_names(join_path(path, SHARDS_FOLDER))) >= {file.name for file in found.files}
-    return found if found.content_id == identity and is_whole else None
+    names = storage.list_names(join_path(wanted.path, SHARDS_FOLDER))
+    is_whole = {file.name for file in found.files} <= set(names)
+    return found if found.content_id == wanted.content_id and is_whole else None
 
 
 def _schema(rows: DataFrame, check: RowCheck) -> StructType:
