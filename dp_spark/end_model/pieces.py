@@ -9,11 +9,10 @@ import pyarrow.parquet as pq
 
 from dp_spark.end_model.rows import Rows, columns_of, joined, rows_of
 from dp_spark.labels.manifest import RowSlice, ShardManifest
-from dp_spark.labels.shard_files import locate
+from dp_spark.labels.shard_files import open_shard, rows_per_read
 
 PIECE_BYTES = 4 << 20  # of inputs: how finely rows are shuffled, and what is read at a time per range
 NUM_OPEN_FILES = 64
-_READ_BYTES = 1 << 20  # what Arrow reads and decodes at a time, however large a row group is
 
 Piece = tuple[RowSlice, ...]
 
@@ -70,7 +69,7 @@ class PieceReader:
         first, last = np.searchsorted(ends, [rows.start, rows.stop - 1], side="right")
         groups, position = list(range(first, last + 1)), int(ends[first]) - counts[first]
         found = []
-        size = max(1, int(_READ_BYTES // max(1.0, self.manifest.row_bytes)))
+        size = rows_per_read(self.manifest.row_bytes)
         columns = columns_of(self.manifest)
         for batch in file.iter_batches(size, row_groups=groups, columns=columns, use_threads=False):
             low, high = max(rows.start - position, 0), min(rows.stop - position, batch.num_rows)
@@ -84,10 +83,4 @@ class PieceReader:
 
 def opened_files() -> Callable[[str], pq.ParquetFile]:
     """A function that gives an open file by its path; it keeps the last ones open, their footers read once."""
-
-    @lru_cache(NUM_OPEN_FILES)
-    def opened(path: str) -> pq.ParquetFile:
-        file_system, inner = locate(path)
-        return pq.ParquetFile(file_system.open_input_file(inner), buffer_size=_READ_BYTES)
-
-    return opened
+    return lru_cache(NUM_OPEN_FILES)(open_shard)

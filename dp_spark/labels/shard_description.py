@@ -8,18 +8,16 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dp_spark.labels.features import unpack_features
 from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.manifest import FeatureMoments, ShardFile
-from dp_spark.labels.shard_files import describe_file, locate
+from dp_spark.labels.shard_files import describe_file, open_shard, rows_per_read
 from dp_spark.storage import Storage, join_path
 from dp_spark.tables import map_batches
 from dp_spark.worker_errors import translated_errors
 
 _SCHEMA = "name string, num_data_points long, input_bytes long, sha256 string, sums binary"
-_BATCH_ROWS = 4096
 
 Sums = npt.NDArray[np.float64]
 
@@ -65,9 +63,8 @@ def describe_shards(
 def _sums(path: str, num_features: int) -> Sums:
     """(3, d): the number of rows, the mean, and the sum of squared differences from it, of each feature."""
     total = np.zeros((3, num_features))
-    file_system, inner = locate(path)
-    with pq.ParquetFile(inner, filesystem=file_system) as file:
-        for batch in file.iter_batches(_BATCH_ROWS, columns=["features"]):
+    with open_shard(path) as file:
+        for batch in file.iter_batches(rows_per_read(4 * num_features), columns=["features"]):
             matrix = unpack_features(batch.column(0), num_features).astype(np.float64)
             mean = matrix.mean(axis=0)
             part = np.stack([np.full(num_features, len(matrix)), mean, ((matrix - mean) ** 2).sum(axis=0)])

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs
@@ -10,8 +11,7 @@ from pyarrow import fs
 from dp_spark.errors import SchemaError
 from dp_spark.labels.manifest import ShardFile, ShardManifest
 
-_CHUNK_BYTES = 1 << 20
-_BATCH_ROWS = 4096
+READ_BYTES = 1 << 20
 _LOCAL_PREFIXES = ("file://", "file:")
 _PYARROW_SCHEMES = {"s3a://": "s3://", "s3n://": "s3://"}  # Hadoop's names of what pyarrow calls s3
 
@@ -40,9 +40,20 @@ def file_digest(path: str) -> str:
     file_system, inner = locate(path)
     digest = hashlib.sha256()
     with file_system.open_input_stream(inner) as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
+        while chunk := stream.read(READ_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def open_shard(path: str) -> pq.ParquetFile:
+    """An open Parquet file that reads `READ_BYTES` at a time, however large its row groups are."""
+    file_system, inner = locate(path)  # Arrow's pre_buffer, on by default, would hold whole row groups
+    return pq.ParquetFile(file_system.open_input_file(inner), buffer_size=READ_BYTES, pre_buffer=False)
+
+
+def rows_per_read(row_bytes: float) -> int:
+    """How many rows to decode at a time, if a row has so many bytes."""
+    return max(1, int(READ_BYTES // max(1.0, row_bytes)))
 
 
 def describe_file(path: str, strings: Sequence[str], num_features: int) -> ShardFile:
@@ -53,18 +64,20 @@ def describe_file(path: str, strings: Sequence[str], num_features: int) -> Shard
         strings: which of the columns "text" and "categories" it has.
         num_features: d; 0 without features.
     """
-    file_system, inner = locate(path)
-    with pq.ParquetFile(inner, filesystem=file_system) as file:
+    with open_shard(path) as file:
         num_rows = file.metadata.num_rows
         num_bytes = num_rows * num_features * 4
-        if strings:
-            for batch in file.iter_batches(_BATCH_ROWS, columns=list(strings)):
-                for column in batch.columns:
-                    values = (
-                        column.flatten() if hasattr(column, "flatten") and column.type.num_fields else column
-                    )
-                    num_bytes += pc.sum(pc.binary_length(values)).as_py() or 0
-    return ShardFile(inner.rpartition("/")[2], num_rows, num_bytes, file_digest(path))
+        if strings and num_rows:
+            groups = [file.metadata.row_group(group) for group in range(file.num_row_groups)]
+            size = rows_per_read(sum(group.total_byte_size for group in groups) / num_rows)
+            for batch in file.iter_batches(size, columns=list(strings), use_threads=False):
+                num_bytes += sum(map(_string_bytes, batch.columns))
+    return ShardFile(path.rpartition("/")[2], num_rows, num_bytes, file_digest(path))
+
+
+def _string_bytes(column: pa.Array) -> int:
+    values = column.flatten() if pa.types.is_list(column.type) else column
+    return pc.sum(pc.binary_length(values)).as_py() or 0
 
 
 def refuse_altered(manifest: ShardManifest, files: Sequence[ShardFile]) -> None:
