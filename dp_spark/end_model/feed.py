@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from dp_spark.end_model.pieces import Piece, PieceReader, cut, num_rows, opened_files, rows_per_piece
-from dp_spark.end_model.rows import Batch, Chosen, assembled
+from dp_spark.end_model.rows import Batch, Chosen, assembled, copied
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import SchemaError
 from dp_spark.labels.manifest import RowSlice, ShardManifest, plan_row_ranges
@@ -123,7 +123,7 @@ def _reader(manifest: ShardManifest, pieces: Sequence[Piece], cache_bytes: float
     overhead = 16 + 4 * manifest.num_classes + 5 * len(manifest.inputs.parts)
     if sum(map(num_rows, pieces)) * (manifest.row_bytes + overhead) >= cache_bytes:
         return reader
-    return replace(reader, held={piece: reader.read(piece) for piece in pieces})
+    return replace(reader, held={piece: copied([reader.read(piece)]) for piece in pieces})
 
 
 def _blocks(

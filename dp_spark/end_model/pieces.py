@@ -11,7 +11,7 @@ from dp_spark.end_model.rows import Rows, columns_of, joined, rows_of
 from dp_spark.labels.manifest import RowSlice, ShardManifest
 from dp_spark.labels.shard_files import open_shard, rows_per_read
 
-PIECE_BYTES = 4 << 20  # of inputs: how finely rows are shuffled, and what is read at a time per range
+PIECE_BYTES = 16 << 20  # of inputs: how finely rows are shuffled, and what is read at a time per range
 NUM_OPEN_FILES = 64
 
 Piece = tuple[RowSlice, ...]
@@ -57,21 +57,24 @@ class PieceReader:
     opened: Callable[[str], pq.ParquetFile]
 
     def read(self, piece: Piece) -> Rows:
-        """The rows of a piece, in the order of the files."""
+        """The rows of a piece, in the order of the files; a view of Arrow's buffers where it is one file's."""
         found = self.held.get(piece)
         return found if found is not None else joined([rows for part in piece for rows in self._rows(part)])
 
     def _rows(self, rows: RowSlice) -> list[Rows]:
-        """The rows of one file, in parts that lie in Arrow's buffers."""
+        """The rows of one file, decoded at once unless they lie deep in a large row group."""
         file = self.opened(self.manifest.file_path(self.manifest.files[rows.file_index]))
         counts = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         ends = np.cumsum(counts)
         first, last = np.searchsorted(ends, [rows.start, rows.stop - 1], side="right")
-        groups, position = list(range(first, last + 1)), int(ends[first]) - counts[first]
+        position = int(ends[first]) - counts[first]
+        size, row_bytes = rows.stop - position, self.manifest.row_bytes
+        if size * row_bytes > 2 * PIECE_BYTES:
+            size = rows_per_read(row_bytes)
         found = []
-        size = rows_per_read(self.manifest.row_bytes)
-        columns = columns_of(self.manifest)
-        for batch in file.iter_batches(size, row_groups=groups, columns=columns, use_threads=False):
+        for batch in file.iter_batches(
+            size, row_groups=range(first, last + 1), columns=columns_of(self.manifest), use_threads=False
+        ):
             low, high = max(rows.start - position, 0), min(rows.stop - position, batch.num_rows)
             position += batch.num_rows
             if low < high:

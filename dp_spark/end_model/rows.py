@@ -49,12 +49,6 @@ class Rows:
     labels: Vector
     weights: Vector
 
-    @property
-    def num_bytes(self) -> int:
-        """What the rows take in memory."""
-        columns = [*self.parts.values(), self.labels, self.weights]
-        return sum(int(column.nbytes) for column in columns)
-
 
 def columns_of(manifest: ShardManifest) -> list[str]:
     """The columns of a shard that training reads."""
@@ -84,16 +78,21 @@ def rows_of(batch: pa.RecordBatch, manifest: ShardManifest) -> Rows:
 
 
 def joined(pieces: Sequence[Rows]) -> Rows:
+    """The rows of all pieces; copied if there are several."""
+    return pieces[0] if len(pieces) == 1 else copied(pieces)
+
+
+def copied(pieces: Sequence[Rows]) -> Rows:
     """The rows of all pieces, copied, so that what they were cut from can be freed."""
     names = pieces[0].parts
     return Rows(
-        {name: _joined([piece.parts[name] for piece in pieces]) for name in names},
+        {name: _copied([piece.parts[name] for piece in pieces]) for name in names},
         np.concatenate([piece.labels for piece in pieces]),
         np.concatenate([piece.weights for piece in pieces]),
     )
 
 
-def _joined(columns: Sequence[Vector | pa.Array]) -> Vector | pa.Array:
+def _copied(columns: Sequence[Vector | pa.Array]) -> Vector | pa.Array:
     if isinstance(columns[0], np.ndarray):
         return np.concatenate(columns)
     return (

@@ -160,6 +160,7 @@ def test_memory_is_bounded_whatever_texts_and_row_groups_are_like(tmp_path: Path
         "def peak():\n"
         "    return int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) >> 10\n"
         f"manifest = ShardManifest.from_json(open({str(tmp_path / 'manifest.json')!r}).read(), {str(tmp_path)!r})\n"
+        "pieces.PIECE_BYTES = 4 << 20\n"
         "before = peak()\n"
         "feed = open_feed(manifest, TrainingSettings(batch_size=64, cache_bytes=0, num_workers=4), 0)\n"
         "rows = sum(int(batch.weights.sum()) for batch in feed.batches(0, 1))\n"
