@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dp_spark.counting.summary import lf_summary as lf_summary
     from dp_spark.counting.vote_counts import VoteCounts as VoteCounts
     from dp_spark.end_model.artifact import EndModel as EndModel
+    from dp_spark.end_model.few_rows import predict_rows as predict_rows
     from dp_spark.end_model.predict import predict as predict
     from dp_spark.end_model.settings import TrainingSettings as TrainingSettings
     from dp_spark.end_model.train import train_end_model as train_end_model
@@ -93,6 +94,7 @@ _MODULES = {
     "model_lf": "dp_spark.labeling.model_lfs",
     "pattern_lf": "dp_spark.labeling.pattern_lfs",
     "predict": "dp_spark.end_model.predict",
+    "predict_rows": "dp_spark.end_model.few_rows",
     "preprocessor": "dp_spark.labeling.preprocessors",
     "read_crowd_lfs": "dp_spark.labeling.crowd_lfs",
     "read_label_matrix": "dp_spark.labeling.matrix",

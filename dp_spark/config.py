@@ -98,17 +98,34 @@ class LabelModelConfig(_Strict):
 
 
 class TrainingSetConfig(_Strict):
-    """[training_set]: what the end model sees: numeric columns, or one text column."""
+    """[training_set]: what the end model sees, and of which rows; as of `write_shards`.
+
+    Attributes:
+        features: array columns and number columns.
+        text: a string column.
+        categories: string, boolean and integer columns. At least one of the three is given.
+        num_shards: how many files; by default what the number of workers and the bytes of the rows ask for.
+        seed: of the order of rows.
+        drop_uncovered: leave out rows without a vote.
+        min_confidence: leave out rows whose largest class probability is below this.
+        weight: a column of the table that weighs the rows.
+        standardize: whether the built-in models bring features to mean 0 and variance 1.
+    """
 
     features: list[str] | None = None
     text: str | None = None
-    num_shards: int = Field(default=8, ge=1)
+    categories: list[str] | None = None
+    num_shards: int | None = Field(default=None, ge=1)
     seed: int = 0
+    drop_uncovered: bool = True
+    min_confidence: float = Field(default=0.0, ge=0, le=1)
+    weight: str | None = None
+    standardize: bool = False
 
     @model_validator(mode="after")
-    def _has_one_input(self) -> "TrainingSetConfig":
-        if bool(self.features) == bool(self.text):
-            raise ValueError("give either features = [columns] or text = column")
+    def _has_an_input(self) -> "TrainingSetConfig":
+        if not (self.features or self.text or self.categories):
+            raise ValueError("give features = [columns], text = column or categories = [columns]")
         return self
 
 
@@ -135,6 +152,7 @@ class EndModelConfig(_Strict):
     max_tokens: int = TrainingSettings.max_tokens
     min_token_texts: int = TrainingSettings.min_token_texts
     ngrams: int = TrainingSettings.ngrams
+    max_categories: int = TrainingSettings.max_categories
     timeout_seconds: float = TrainingSettings.timeout_seconds
     cache_bytes: int = TrainingSettings.cache_bytes
     checkpoint_steps: int = TrainingSettings.checkpoint_steps

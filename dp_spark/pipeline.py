@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from dp_spark.end_model.preflight import check_cluster
 from dp_spark.errors import ConfigError, DpSparkError, MissingResultError, OutputExistsError, SchemaError
-from dp_spark.labels.inputs import input_column, kind_and_columns
+from dp_spark.labels.input_columns import InputColumns
+from dp_spark.labels.inputs import refuse_unusable_inputs
 from dp_spark.references import resolve_reference
 from dp_spark.run import (
     Run,
@@ -120,7 +121,8 @@ def _check_before_work(run: Run) -> None:
     if config.end_model.settings().is_users_model:
         resolve_reference(config.end_model.model)
     points, inputs = read_points(run), config.training_set
-    input_column(points, *kind_and_columns(inputs.features, inputs.text))
+    columns = InputColumns.of(inputs.features, inputs.text, inputs.categories)
+    refuse_unusable_inputs(points, columns)
     if config.table.split:
         values = points.select(quoted(config.table.split)).distinct().limit(_MAX_SPLITS_SHOWN)
         found = sorted(str(row[0]) for row in values.collect())  # at most _MAX_SPLITS_SHOWN values

@@ -106,19 +106,18 @@ def run_write_shards(run: Run) -> None:
     """From table, labels to training_set: the rows of the training part that have a vote."""
     settings, key = run.config.training_set, run.config.table.key
     labels, description = read_labels(run)
-    with publish(run.storage, run.path("training_set"), overwrite=run.overwrite) as staged:
-        write_shards(
-            read_part(run, "train"),
-            labels,
-            staged,
-            key=key,
-            storage=run.storage,
-            features=settings.features,
-            text=settings.text,
-            num_shards=settings.num_shards,
-            seed=settings.seed,
-            label_table_id=str(description["label_model"]),
-        )
+    write_shards(
+        read_part(run, "train"),
+        labels,
+        run.path("training_set"),
+        key=key,
+        storage=run.storage,
+        num_workers=run.config.end_model.num_workers,
+        class_names=run.config.labeling.class_names,
+        label_table_id=str(description["label_model"]),
+        overwrite=run.overwrite,
+        **settings.model_dump(),
+    )
 
 
 def run_train_end_model(run: Run) -> None:

@@ -42,7 +42,7 @@ def test_the_shipped_configuration_is_read():
 def test_what_is_not_given_has_defaults():
     config = parse_config(LEAST, "my.toml")
     assert (config.labeling.lfs, config.labeling.num_classes, config.label_model.model) == ("LFS", 2, "auto")
-    assert (config.table.gold, config.table.test_share, config.training_set.num_shards) == (None, 0.2, 8)
+    assert (config.table.gold, config.table.test_share, config.training_set.num_shards) == (None, 0.2, None)
     assert config.end_model.settings() == TrainingSettings()
 
 
@@ -69,7 +69,11 @@ def test_a_configuration_cannot_be_changed():
             "labeling.kye",
             "class_names, lf_timeout_seconds, lfs, max_lf_errors, module, num_classes",
         ),
-        ("[training_set]", "training_set.kye", "features, num_shards, seed, text"),
+        (
+            "[training_set]",
+            "training_set.kye",
+            "categories, drop_uncovered, features, min_confidence, num_shards, seed, standardize, text, weight",
+        ),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_known_ones(section, key, known):
@@ -108,8 +112,8 @@ LABELING, TRAINING, TEXT = "[labeling]", "[training_set]", 'text = "text"'  # wh
         (TRAINING, f"num_classes = 1\n{TRAINING}", "labeling.num_classes: Input should be greater than or"),
         (TRAINING, f"num_classes = true\n{TRAINING}", "num_classes: Input should be a valid integer"),
         (TRAINING, f"[label_model]\nmodel = 'best'\n{TRAINING}", "or 'specific_vote' (it is 'best')"),
-        (TEXT, "", "training_set: give either features = [columns] or text = column"),
-        (TEXT, f'{TEXT}\nfeatures = ["x"]', "training_set: give either features"),
+        (TEXT, "", "training_set: give features = [columns], text = column or categories = [columns]"),
+        (TEXT, f"{TEXT}\nmin_confidence = 2.0", "training_set.min_confidence: Input should be less than or"),
         (TEXT, f'{TEXT}\n[end_model]\nl2 = "0"', "end_model.l2: Input should be a valid number (it is '0')"),
         (TEXT, f"{TEXT}\n[end_model]\nnum_epochs = 0", "end_model: num_epochs is 0"),
     ],

@@ -1,25 +1,34 @@
 """The end model as it ships: the Keras file and what is needed to apply it; no Spark, no TensorFlow.
 
-On storage it is a directory: model.keras, and end_model.json, which is written last and holds the
-Keras file's SHA-256.
+On storage it is a directory: model.keras; history.parquet, a row for each epoch; and end_model.json, which
+is written last, is all that loading needs beside the Keras file, and holds that file's SHA-256.
 """
 
 import hashlib
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
-from dp_spark.end_model.settings import TrainingSettings
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from dp_spark.end_model.local_files import LocalFiles, replaced_directory
+from dp_spark.end_model.settings import InputSpec, TrainingSettings
 from dp_spark.errors import MissingResultError, SchemaError
 from dp_spark.labeling.votes import NEGATIVE, POSITIVE
-from dp_spark.labels.manifest import InputKind
+from dp_spark.labels.input_columns import InputColumns
+from dp_spark.labels.manifest import ShardManifest
 
 MODEL_FILE = "model.keras"
+HISTORY_TABLE = "history.parquet"
 DESCRIPTION_FILE = "end_model.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 DEFAULT_THRESHOLD = 0.5
+
+History = tuple[float, ...] | tuple[Mapping[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -27,42 +36,80 @@ class EndModel:
     """A trained end model.
 
     Attributes:
-        model_bytes: the content of a .keras file; the model returns one logit.
-        kind: what the model takes.
+        model_bytes: the content of a .keras file; the model returns logits.
+        inputs: what the model takes and returns.
         columns: the columns of the training table that it was trained on; applied to the same ones.
-        num_features: d; 0 for text.
-        history: the metrics of every epoch: loss, accuracy, and what else was measured.
+        history: of every epoch the noise-aware loss, or several metrics by name.
         settings: how it was trained.
         manifest_digest: which training set.
         versions: of the packages that trained it.
-        classes: the votes that the two outcomes stand for.
-        threshold: the second class is predicted from this probability on.
+        classes: the votes that the classes stand for, in the order of the probabilities.
+        class_names: of the classes, where they have names.
+        threshold: of two classes the second is predicted from this probability on.
+        label_model_id: which label model made the training set's labels, if its writer said so.
     """
 
     model_bytes: bytes
-    kind: InputKind
-    columns: tuple[str, ...]
-    num_features: int
-    history: tuple[Mapping[str, float], ...]
+    inputs: InputSpec
+    columns: InputColumns
+    history: History
     settings: TrainingSettings
     manifest_digest: str
     versions: Mapping[str, str]
-    classes: tuple[int, int] = (NEGATIVE, POSITIVE)
+    classes: tuple[int, ...] = (NEGATIVE, POSITIVE)
+    class_names: tuple[str, ...] = ()
     threshold: float = DEFAULT_THRESHOLD
+    label_model_id: str | None = None
 
     @property
     def digest(self) -> str:
         """The SHA-256 of the Keras file."""
         return hashlib.sha256(self.model_bytes).hexdigest()
 
+    @property
+    def num_features(self) -> int:
+        """d; 0 without features."""
+        return self.inputs.num_features
+
     def save(self, directory: str | Path) -> None:
-        """Write the model to a local directory; elsewhere use `save_end_model`."""
-        save_end_model(_LocalFiles(), str(directory), self)
+        """Write the model to a local directory, which appears or changes at once; elsewhere use `save_end_model`.
+
+        Raises:
+            OutputExistsError: if the directory holds files that are not an end model's.
+        """
+        own_names = (MODEL_FILE, HISTORY_TABLE, DESCRIPTION_FILE)
+        with replaced_directory(Path(directory), own_names) as staged:
+            save_end_model(LocalFiles(), str(staged), self)
 
     @staticmethod
     def load(directory: str | Path) -> "EndModel":
         """Read the model from a local directory; raises as `load_end_model`."""
-        return load_end_model(_LocalFiles(), str(directory))
+        return load_end_model(LocalFiles(), str(directory))
+
+
+def end_model_of(
+    model_bytes: bytes,
+    history: History,
+    manifest: ShardManifest,
+    inputs: InputSpec,
+    settings: TrainingSettings,
+    *,
+    versions: Mapping[str, str],
+) -> EndModel:
+    """The end model that training on a training set gave."""
+    k = manifest.num_classes
+    return EndModel(
+        model_bytes=model_bytes,
+        inputs=inputs,
+        columns=manifest.inputs,
+        history=history,
+        settings=settings,
+        manifest_digest=manifest.digest,
+        versions=versions,
+        classes=(NEGATIVE, POSITIVE) if k == 2 else tuple(range(1, k + 1)),
+        class_names=manifest.class_names,
+        label_model_id=manifest.label_table_id,
+    )
 
 
 class FileStore(Protocol):
@@ -89,6 +136,7 @@ def save_end_model(storage: FileStore, directory: str, end_model: EndModel) -> N
     content = asdict(end_model) | {"version": FORMAT_VERSION, "digest": end_model.digest}
     del content["model_bytes"]
     storage.write_bytes(f"{directory}/{MODEL_FILE}", end_model.model_bytes)
+    storage.write_bytes(f"{directory}/{HISTORY_TABLE}", _history_table(end_model.history))
     text = json.dumps(content, indent=2, sort_keys=True) + "\n"
     storage.write_bytes(f"{directory}/{DESCRIPTION_FILE}", text.encode())
 
@@ -125,7 +173,9 @@ def _parsed(description: bytes, directory: str, storage: FileStore) -> tuple[End
                 "Train it again with this version of dp_spark."
             )
         content["settings"] = TrainingSettings(**content["settings"])
-        for name in ("columns", "history", "classes"):
+        content["inputs"] = InputSpec(**content["inputs"])
+        content["columns"] = InputColumns(**content["columns"])
+        for name in ("history", "classes", "class_names"):
             content[name] = tuple(content[name])
         model_bytes = storage.read_bytes(f"{directory}/{MODEL_FILE}")
         return EndModel(model_bytes=model_bytes, **content), digest
@@ -135,14 +185,13 @@ def _parsed(description: bytes, directory: str, storage: FileStore) -> tuple[End
         ) from problem
 
 
-@dataclass(frozen=True)
-class _LocalFiles:
-    def exists(self, path: str) -> bool:
-        return Path(path).exists()
-
-    def read_bytes(self, path: str) -> bytes:
-        return Path(path).read_bytes()
-
-    def write_bytes(self, path: str, content: bytes) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_bytes(content)
+def _history_table(history: Sequence[float | Mapping[str, float]]) -> bytes:
+    """A row for each epoch, counted from 1, as Parquet."""
+    rows = [
+        {"epoch": epoch, **(values if isinstance(values, Mapping) else {"loss": values})}
+        for epoch, values in enumerate(history, start=1)
+    ]
+    names = dict.fromkeys(name for row in rows for name in row)
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({name: [row.get(name) for row in rows] for name in names}), buffer)
+    return buffer.getvalue()

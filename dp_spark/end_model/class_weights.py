@@ -5,10 +5,8 @@ from pyspark.sql import functions as F
 
 from dp_spark.end_model.settings import BALANCED, TrainingSettings
 from dp_spark.errors import ConfigError, SchemaError
-from dp_spark.labels.manifest import LABEL_COLUMN, SHARDS_FOLDER, ShardManifest
+from dp_spark.labels.manifest import LABEL_COLUMN, SHARDS_FOLDER, WEIGHT_COLUMN, ShardManifest
 from dp_spark.storage import join_path
-
-NUM_CLASSES = 2
 
 
 def resolved_class_weights(
@@ -30,9 +28,9 @@ def resolved_class_weights(
     """
     if settings.class_weights != BALANCED:
         weights = tuple(float(weight) for weight in settings.class_weights)
-        if weights and len(weights) != NUM_CLASSES:
+        if weights and len(weights) != manifest.num_classes:
             raise ConfigError(
-                f"class_weights holds {len(weights)} numbers: expected one for each of {NUM_CLASSES} classes, or "
+                f"class_weights holds {len(weights)} numbers: expected one for each of {manifest.num_classes} classes, or "
                 "'balanced'. Correct the setting."
             )
         return weights
@@ -46,6 +44,9 @@ def resolved_class_weights(
 
 
 def _class_shares(spark: SparkSession, manifest: ShardManifest) -> tuple[float, ...]:
+    """The mean probability of every class, rows by their weight."""
     shards = spark.read.parquet(join_path(manifest.path, SHARDS_FOLDER))
-    positive = shards.agg(F.avg(LABEL_COLUMN).alias("share")).collect()[0]["share"]  # one row
-    return (1 - positive, positive)
+    label, weight = F.col(LABEL_COLUMN), F.col(WEIGHT_COLUMN) if manifest.weight else F.lit(1.0)
+    classes = [1 - label, label] if manifest.num_classes == 2 else [label[i] for i in range(manifest.num_classes)]
+    means = [(F.sum(weight * each) / F.sum(weight)).alias(f"class_{i}") for i, each in enumerate(classes)]
+    return tuple(map(float, shards.agg(*means).collect()[0]))  # one row

@@ -4,12 +4,14 @@ The generator yields whole batches: row by row it would be two hundred times slo
 (docs/training.md)
 """
 
+from collections.abc import Iterator
+
 import tensorflow as tf
 
 from dp_spark.end_model.feed import Feed
 from dp_spark.end_model.settings import InputSpec
 
-NUM_PREFETCHED = 2  # batches that wait for the model
+NUM_PREFETCHED = 4  # batches that wait for the model
 
 
 def training_dataset(
@@ -17,18 +19,29 @@ def training_dataset(
 ) -> tf.data.Dataset:
     """All batches of the epochs `first_epoch` to `last_epoch` (excluded), one after the other.
 
-    Of the first epoch, only the batches from `first_step` on.
+    Args:
+        feed: makes the batches.
+        inputs: what they hold.
+        first_epoch: the first epoch.
+        last_epoch: the epoch after the last.
+        first_step: of the first epoch; earlier steps are left out.
 
     Returns:
-        A dataset of (inputs, labels, weights): (B, d) float32 or (B, 1) string, (B,), (B,).
+        A dataset of (inputs, labels, weights), as `Batch` describes them.
     """
-    width, dtype = (inputs.num_features, tf.float32) if inputs.kind == "features" else (1, tf.string)
+    parts = {
+        part: tf.TensorSpec((feed.batch_rows, width), tf.float32 if part == "features" else tf.string)
+        for part, width in inputs.widths.items()
+    }
+    classes = () if inputs.num_classes == 2 else (inputs.num_classes,)
     signature = (
-        tf.TensorSpec((feed.batch_rows, width), dtype),
-        tf.TensorSpec((feed.batch_rows,), tf.float32),
+        parts if len(parts) > 1 else parts[inputs.parts[0]],
+        tf.TensorSpec((feed.batch_rows, *classes), tf.float32),
         tf.TensorSpec((feed.batch_rows,), tf.float32),
     )
-    dataset = tf.data.Dataset.from_generator(
-        lambda: map(tuple, feed.batches(first_epoch, last_epoch, first_step)), output_signature=signature
-    )
+
+    def batches() -> Iterator[tuple[object, ...]]:
+        return map(tuple, feed.batches(first_epoch, last_epoch, first_step))
+
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     return dataset.prefetch(NUM_PREFETCHED)

@@ -5,29 +5,8 @@ import errno
 import uuid
 
 import pyarrow as pa
-from pyarrow import fs
 
-_LOCAL_PREFIXES = ("file://", "file:")
-_PYARROW_SCHEMES = {"s3a://": "s3://", "s3n://": "s3://"}  # Hadoop's names of what pyarrow calls s3
-
-
-def locate(path: str) -> tuple[fs.FileSystem, str]:
-    """The file system that holds a path, and the path as that file system writes it.
-
-    Args:
-        path: a local path, or a URI whose scheme pyarrow knows: file, hdfs, s3 (s3a, s3n), gs, abfs.
-            HDFS needs libhdfs and CLASSPATH on the workers.
-    """
-    for prefix in _LOCAL_PREFIXES:
-        if path.startswith(prefix):
-            return fs.LocalFileSystem(), path.removeprefix(prefix)
-    if "://" not in path:
-        return fs.LocalFileSystem(), path
-    for hadoop, arrow in _PYARROW_SCHEMES.items():
-        if path.startswith(hadoop):
-            path = arrow + path.removeprefix(hadoop)
-    file_system, inner = fs.FileSystem.from_uri(path)
-    return file_system, inner
+from dp_spark.labels.shard_files import locate
 
 
 def read_file(path: str) -> bytes | None:

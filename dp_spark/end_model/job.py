@@ -110,12 +110,11 @@ class WorkerJob:
         """What `to_json` wrote."""
         content = json.loads(text)
         training = content.pop("training")
-        inputs, manifest, resume_from = training["inputs"], training["manifest"], training["resume_from"]
-        inputs["vocabulary"] = tuple(inputs["vocabulary"])
+        manifest, resume_from = training["manifest"], training["resume_from"]
         job = TrainingJob(
             manifest=ShardManifest.from_json(manifest["json"], manifest["path"]),
             settings=TrainingSettings(**training["settings"]),
-            inputs=InputSpec(**inputs),
+            inputs=InputSpec(**training["inputs"]),
             attempt_directory=training["attempt_directory"],
             resume_from=CheckpointFile(**resume_from) if resume_from else None,
             class_weights=tuple(training["class_weights"]),

@@ -1,8 +1,8 @@
-"""The end model h: what turns features or text into one logit, log-odds of y = +1.
+"""The end model h: what turns a data point into logits: log-odds of y = +1, or one logit for each of k classes.
 
-Built-in: the tutorial's linear model and a multi-layer perceptron; for text the same on the tokens that a
-text holds, with the vocabulary inside the model, so that what is saved takes raw text. Or any Keras model
-of a user's function. (Tutorial, step 3; the noise-aware loss is in section 3.1 of the paper.)
+Built-in: the tutorial's linear model and a multi-layer perceptron, on features, on the tokens that a text
+holds, on categories, or on all of these; vocabularies are inside the model, so that what is saved takes raw
+values. Or any Keras model of a user's function. (Tutorial, step 3; the loss is in section 3.1 of the paper.)
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ _CHECKED_ROWS = 2
 
 
 def build_model(inputs: InputSpec, settings: TrainingSettings) -> keras.Model:
-    """The model that the settings ask for, checked to return one logit per data point.
+    """The model that the settings ask for, checked to return the logits that it should.
 
     Raises:
         ConfigError: if the user's function is not there, or returns something else.
@@ -35,7 +35,7 @@ def build_model(inputs: InputSpec, settings: TrainingSettings) -> keras.Model:
 
 
 def build_linear(inputs: InputSpec, *, l2: float = 0.0) -> keras.Model:
-    """h(x) = wᵀx + b, starting at 0.
+    """h(x) = Wᵀx + b, starting at 0.
 
     Args:
         inputs: what the model takes.
@@ -43,7 +43,7 @@ def build_linear(inputs: InputSpec, *, l2: float = 0.0) -> keras.Model:
     """
     entry, hidden = _entry(inputs)
     logit = keras.layers.Dense(
-        1, kernel_initializer="zeros", kernel_regularizer=_regularizer(l2), name="logit"
+        inputs.num_logits, kernel_initializer="zeros", kernel_regularizer=_regularizer(l2), name="logit"
     )(hidden)
     return keras.Model(entry, logit, name="linear")
 
@@ -51,7 +51,7 @@ def build_linear(inputs: InputSpec, *, l2: float = 0.0) -> keras.Model:
 def build_mlp(
     inputs: InputSpec, hidden_units: Sequence[int], *, l2: float = 0.0, seed: int = 0
 ) -> keras.Model:
-    """Dense layers with ReLU, then one logit.
+    """Dense layers with ReLU, then the logits.
 
     Args:
         inputs: what the model takes.
@@ -69,49 +69,88 @@ def build_mlp(
             name=f"hidden_{position + 1}",
         )(hidden)
     last = keras.initializers.GlorotUniform(seed=seed + len(hidden_units))
-    logit = keras.layers.Dense(1, kernel_initializer=last, kernel_regularizer=_regularizer(l2), name="logit")(
-        hidden
-    )
+    logit = keras.layers.Dense(
+        inputs.num_logits, kernel_initializer=last, kernel_regularizer=_regularizer(l2), name="logit"
+    )(hidden)
     return keras.Model(entry, logit, name="mlp")
 
 
 def noise_aware_loss(labels: tf.Tensor, logits: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """The sum over i of w_i * cross-entropy(p_i, sigmoid(h_i)), computed from logits.
+    """The sum over i of w_i * cross-entropy(p_i, h_i), computed from logits.
 
-    The expectation of the logistic loss under the label's probability: a label of 0.7 pulls 0.7 times
-    to +1 and 0.3 times to -1.  (Paper, section 3.1.)
+    The expectation of the logistic loss under the label's probabilities: a label of 0.7 pulls 0.7 times
+    to +1 and 0.3 times to -1. For k classes with softmax in place of the sigmoid.  (Paper, section 3.1.)
 
     Args:
-        labels: (B,) p, P(y=+1) in [0, 1].
-        logits: (B, 1) h.
+        labels: (B,) p, P(y=+1) in [0, 1]; or (B, k), rows that add up to 1.
+        logits: (B, 1) h, or (B, k).
         weights: (B,) w, 0 or more.
     """
-    return tf.reduce_sum(
-        weights * tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits[:, 0])
-    )
+    if labels.shape.rank == 1:
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits[:, 0])
+    else:
+        losses = tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    return tf.reduce_sum(weights * losses)
 
 
-def example_inputs(inputs: InputSpec) -> tf.Tensor:
-    """Two rows of the kind that a model takes: zeros, or empty texts."""
-    if inputs.kind == "text":
-        return tf.constant([[""]] * _CHECKED_ROWS)
-    return tf.zeros((_CHECKED_ROWS, inputs.num_features))
+def example_inputs(inputs: InputSpec) -> tf.Tensor | dict[str, tf.Tensor]:
+    """Two rows of the kind that a model takes: zeros, empty texts and categories."""
+    made = {
+        part: tf.zeros((_CHECKED_ROWS, width))
+        if part == "features"
+        else tf.constant([[""] * width] * _CHECKED_ROWS)
+        for part, width in inputs.widths.items()
+    }
+    return made if len(made) > 1 else made[inputs.parts[0]]
 
 
-def _entry(inputs: InputSpec) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """The model's input, and the vector that its layers see."""
-    if inputs.kind == "features":
-        entry = keras.Input(shape=(inputs.num_features,), dtype="float32", name="features")
-        return entry, entry
-    entry = keras.Input(shape=(1,), dtype="string", name="text")
-    tokens = keras.layers.TextVectorization(
+def _entry(
+    inputs: InputSpec,
+) -> tuple[keras.KerasTensor | dict[str, keras.KerasTensor], keras.KerasTensor]:
+    """The model's input, or inputs by part, and the vector that its layers see."""
+    entries = {
+        part: keras.Input((width,), dtype="float32" if part == "features" else "string", name=part)
+        for part, width in inputs.widths.items()
+    }
+    make = {"features": _standardized, "text": _tokens, "categories": _one_hot}
+    vectors = [make[part](entry, inputs) for part, entry in entries.items()]
+    if len(vectors) == 1:
+        return entries[inputs.parts[0]], vectors[0]
+    return entries, keras.layers.Concatenate(name="inputs")(vectors)
+
+
+def _standardized(entry: keras.KerasTensor, inputs: InputSpec) -> keras.KerasTensor:
+    if not inputs.feature_means:
+        return entry
+    variances = [variance or 1.0 for variance in inputs.feature_variances]  # a constant feature stays 0
+    return keras.layers.Normalization(
+        mean=list(inputs.feature_means), variance=variances, name="standardized"
+    )(entry)
+
+
+def _tokens(entry: keras.KerasTensor, inputs: InputSpec) -> keras.KerasTensor:
+    """1 for each token of the vocabulary that the text holds; the first place is for all other tokens."""
+    held = keras.layers.TextVectorization(
         standardize=separate_tokens,
         output_mode="multi_hot",
         vocabulary=list(inputs.vocabulary),
         ngrams=inputs.ngrams,
         name="tokens",
-    )
-    return entry, tokens(entry)
+    )(entry)
+    if inputs.parts == ("text",):
+        return held
+    return keras.layers.Reshape((len(inputs.vocabulary) + 1,), name="tokens_held")(held)  # Keras says (1, V)
+
+
+def _one_hot(entry: keras.KerasTensor, inputs: InputSpec) -> keras.KerasTensor:
+    """For each column 1 for the value that it has; the first place is for all values that are not known."""
+    columns = [
+        keras.layers.StringLookup(
+            vocabulary=list(values), num_oov_indices=1, output_mode="one_hot", name=f"category_{position + 1}"
+        )(entry[:, position : position + 1])
+        for position, values in enumerate(inputs.category_vocabularies)
+    ]
+    return columns[0] if len(columns) == 1 else keras.layers.Concatenate(name="categories_known")(columns)
 
 
 def _regularizer(l2: float) -> keras.Regularizer | None:
@@ -124,15 +163,19 @@ def _checked(model: object, inputs: InputSpec, reference: str) -> keras.Model:
             f"{reference} returned a {type(model).__name__}: expected a keras.Model. Return the model."
         )
     shape = tuple(np.shape(model(example_inputs(inputs), training=False)))
-    if shape != (_CHECKED_ROWS, 1):
+    width = inputs.num_logits
+    if shape != (_CHECKED_ROWS, width):
+        wanted = "one logit per data point" if width == 1 else f"one logit for each of {width} classes"
         raise ConfigError(
             f"the model of {reference} returns the shape {(None, *shape[1:])} for a batch: expected "
-            "(None, 1), one logit per data point. End it with keras.layers.Dense(1)."
+            f"(None, {width}), {wanted}. End it with keras.layers.Dense({width})."
         )
-    if getattr(model.layers[-1], "activation", None) is keras.activations.sigmoid:
+    activation = getattr(model.layers[-1], "activation", None)
+    if activation in (keras.activations.sigmoid, keras.activations.softmax):
         raise ConfigError(
-            f"the last layer of the model of {reference} has a sigmoid: expected a logit, since the loss is "
-            "computed from logits. End it with keras.layers.Dense(1), without an activation."
+            f"the last layer of the model of {reference} has a {activation.__name__}: expected a logit, or one "
+            "for each class, since the loss is computed from logits. End it with "
+            f"keras.layers.Dense({width}), without an activation."
         )
     if not model.trainable_variables:
         raise ConfigError(f"the model of {reference} has no trainable weights. There is nothing to train.")

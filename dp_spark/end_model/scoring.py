@@ -1,4 +1,4 @@
-"""An end model as a function from inputs to logits, inside a Spark Python worker or any process.
+"""An end model as a function from a model's inputs to logits, inside a Spark Python worker or any process.
 
 The model is called through one `tf.function` with a free batch dimension, traced once: `model.predict`
 would be five times slower.  (docs/training.md)
@@ -16,27 +16,26 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from dp_spark.end_model.artifact import MODEL_FILE
+from dp_spark.end_model.rows import Part
+from dp_spark.end_model.settings import InputSpec
 from dp_spark.end_model.tokens import separate_tokens
-from dp_spark.labels.manifest import InputKind
 from dp_spark.references import import_module
 
-Inputs = npt.NDArray[np.float32] | npt.NDArray[np.object_]
-Scorer = Callable[[Inputs], npt.NDArray[np.float32]]
+Scorer = Callable[[dict[str, Part]], npt.NDArray[np.float32]]
 
 BATCH_ROWS = 2048  # rows per call: bounds the memory of a text model's token matrix
 
 _LOADED: dict[str, Scorer] = {}  # the scorer that this process used last, by digest of the Keras file
 
 
-def scorer(model_bytes: bytes, kind: InputKind, num_features: int, model: str) -> Scorer:
-    """A function from (n, d) float32 features, or (n, 1) texts, to (n,) logits.
+def scorer(model_bytes: bytes, inputs: InputSpec, model: str) -> Scorer:
+    """A function from n rows of each part to (n, 1) or (n, k) logits.
 
     The model is loaded in safe mode once per process.
 
     Args:
         model_bytes: the content of a .keras file.
-        kind: what the model takes.
-        num_features: d; 0 for text.
+        inputs: what the model takes.
         model: the setting that named it. A user's module is imported first, for the layers in it.
 
     Raises:
@@ -47,11 +46,11 @@ def scorer(model_bytes: bytes, kind: InputKind, num_features: int, model: str) -
         _LOADED.clear()
         if ":" in model:
             import_module(model.partition(":")[0])
-        _LOADED[digest] = _loaded(model_bytes, kind, num_features)
+        _LOADED[digest] = _loaded(model_bytes, inputs)
     return _LOADED[digest]
 
 
-def _loaded(model_bytes: bytes, kind: InputKind, num_features: int) -> Scorer:
+def _loaded(model_bytes: bytes, inputs: InputSpec) -> Scorer:
     with contextlib.suppress(RuntimeError):  # TensorFlow has started already: its threads stay as they are
         tf.config.threading.set_intra_op_parallelism_threads(1)
     with tempfile.TemporaryDirectory(prefix="dp_spark_") as directory:
@@ -59,19 +58,22 @@ def _loaded(model_bytes: bytes, kind: InputKind, num_features: int) -> Scorer:
         path.write_bytes(model_bytes)
         own = {"dp_spark>separate_tokens": separate_tokens}
         model = keras.models.load_model(path, custom_objects=own, compile=False, safe_mode=True)
-    signature = (
-        tf.TensorSpec((None, 1), tf.string)
-        if kind == "text"
-        else tf.TensorSpec((None, num_features), tf.float32)
-    )
+    specs = {
+        part: tf.TensorSpec((None, width), tf.float32 if part == "features" else tf.string)
+        for part, width in inputs.widths.items()
+    }
 
-    @tf.function(input_signature=[signature])  # type: ignore[untyped-decorator]
-    def logits(inputs: tf.Tensor) -> tf.Tensor:
-        return tf.cast(model(inputs, training=False)[:, 0], tf.float32)
+    @tf.function(input_signature=[specs])  # type: ignore[untyped-decorator]
+    def logits(parts: dict[str, tf.Tensor]) -> tf.Tensor:
+        taken = parts if len(parts) > 1 else parts[inputs.parts[0]]
+        return tf.cast(model(taken, training=False), tf.float32)
 
-    def score(inputs: Inputs) -> npt.NDArray[np.float32]:
-        parts = [inputs[start : start + BATCH_ROWS] for start in range(0, len(inputs), BATCH_ROWS)]
-        scores = [logits(tf.constant(part)).numpy() for part in parts]
-        return np.concatenate([np.zeros(0, np.float32), *scores])
+    def score(parts: dict[str, Part]) -> npt.NDArray[np.float32]:
+        num_rows = len(parts[inputs.parts[0]])
+        scores = [np.zeros((0, inputs.num_logits), np.float32)]
+        for start in range(0, num_rows, BATCH_ROWS):
+            taken = {part: tf.constant(rows[start : start + BATCH_ROWS]) for part, rows in parts.items()}
+            scores.append(logits(taken).numpy())
+        return np.concatenate(scores)
 
     return score

@@ -1,10 +1,11 @@
 """How an end model is trained, and what a user's own model function is told; no Spark, no TensorFlow."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from dp_spark.labels.manifest import InputKind
+from dp_spark.labels.input_columns import InputPart
 
 LINEAR = "linear"
 MLP = "mlp"
@@ -15,7 +16,7 @@ _SCHEDULES = ("cosine", "linear", "constant")
 _PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 BALANCED = "balanced"
 _MAX_NGRAMS = 2
-_MAX_VALIDATION = 0.5
+_MAX_VALIDATION_SHARE = 0.5
 
 # How a text is cut, the same in TensorFlow's RE2 and in Java: white space separates, letters and digits join,
 # any other character is a token of its own: "://" says more about a text than the one link it stands in.
@@ -26,24 +27,57 @@ _MODELS = "'linear', 'mlp', or 'package.module:function' of a function that buil
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a model takes, for a user's `build_model(inputs: InputSpec)`.
+    """What a model takes and returns, for a user's `build_model(inputs: InputSpec)`.
 
-    The model must return one logit per data point, shape (None, 1), without an activation.
+    A model of one part is called with its tensor, a model of several parts with a dictionary of them,
+    by name: "features", (batch, num_features) float32; "text", (batch, 1) strings; "categories",
+    (batch, c) strings. It must return logits, without an activation: shape (None, 1) for two classes, the
+    log-odds of the second one; (None, num_classes) else.
 
     Attributes:
-        kind: "features": the model is called with (batch, num_features) float32;
-            "text": with (batch, 1) strings.
-        num_features: d; 0 for text.
+        parts: which of "features", "text" and "categories" there are, in this order.
+        num_features: d; 0 without features.
         vocabulary: for text, the most frequent tokens of the training set, most frequent first, as
             `keras.layers.TextVectorization` takes them, with the standardization
-            `dp_spark.end_model.tokens.separate_tokens`; empty for features.
+            `dp_spark.end_model.tokens.separate_tokens`; empty without text.
         ngrams: 1, or 2 if the vocabulary holds pairs of neighbouring tokens too.
+        category_vocabularies: for each column of categories its most frequent values in the training
+            set, most frequent first, as `keras.layers.StringLookup` takes them.
+        num_classes: k, at least 2.
+        feature_means: d numbers to subtract from the features, if they are to be standardized.
+        feature_variances: d numbers whose roots divide them then.
     """
 
-    kind: InputKind
+    parts: tuple[InputPart, ...]
     num_features: int = 0
     vocabulary: tuple[str, ...] = ()
     ngrams: int = 1
+    category_vocabularies: tuple[tuple[str, ...], ...] = ()
+    num_classes: int = 2
+    feature_means: tuple[float, ...] = ()
+    feature_variances: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("parts", "vocabulary", "feature_means", "feature_variances"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        categories = tuple(map(tuple, self.category_vocabularies))
+        object.__setattr__(self, "category_vocabularies", categories)
+
+    @property
+    def kind(self) -> str:
+        """The part, or the parts joined by " and "."""
+        return " and ".join(self.parts)
+
+    @property
+    def num_logits(self) -> int:
+        """1 for two classes, k else."""
+        return 1 if self.num_classes == 2 else self.num_classes
+
+    @property
+    def widths(self) -> Mapping[InputPart, int]:
+        """How many values a data point has in each part."""
+        of_part = {"features": self.num_features, "text": 1, "categories": len(self.category_vocabularies)}
+        return {part: of_part[part] for part in self.parts}
 
 
 @dataclass(frozen=True)
@@ -79,6 +113,10 @@ class TrainingSettings:
         min_token_texts: a text model knows the tokens that at least so many training texts hold. A token
             of one text cannot tell anything about another, but lets the model learn that one by heart.
         ngrams: 1, or 2 to let pairs of neighbouring tokens be tokens too.
+        max_categories: how many values of each column of categories the model knows at most; all others
+            are one value to it.
+        validation_share: this share of the rows, in [0, 0.5], is held out of training: the last ones of
+            their order, which is by a hash of the key.
         num_row_ranges: in how many ranges the rows are cut. Together with seed and batch size this fixes
             every global batch, whatever the number of workers.
         timeout_seconds: how long a worker waits for a silent one, and the driver for news of a step: at least
@@ -112,6 +150,7 @@ class TrainingSettings:
     max_tokens: int = 10_000
     min_token_texts: int = 2
     ngrams: int = 1
+    max_categories: int = 1_000
     num_row_ranges: int = 16
     timeout_seconds: float = 300.0
     cache_bytes: int = 1 << 30
@@ -129,6 +168,7 @@ class TrainingSettings:
             "max_attempts",
             "max_tokens",
             "min_token_texts",
+            "max_categories",
             "num_row_ranges",
         )
         for name in counts:
@@ -146,6 +186,7 @@ class TrainingSettings:
         self._expect("l2", self.l2 == 0 or not self.is_users_model, "0: add regularizers in your own model")
         self._expect("seed", 0 <= self.seed < 2**31, "0 to 2**31 - 1")
         self._expect("ngrams", 1 <= self.ngrams <= _MAX_NGRAMS, "1 or 2")
+        self._expect("validation_share", 0 <= self.validation_share <= _MAX_VALIDATION_SHARE, "0 to 0.5")
         self._expect("cache_bytes", self.cache_bytes >= 0, "0 or more")
         self._expect("warmup_share", 0 <= self.warmup_share < 1, "at least 0 and below 1")
         self._expect("precision", self.precision in _PRECISIONS, f"one of {_PRECISIONS}")
@@ -178,7 +219,6 @@ class TrainingSettings:
         )
 
     def _check_validation(self) -> None:
-        self._expect("validation_share", 0 <= self.validation_share <= _MAX_VALIDATION, "0 to 0.5")
         if self.early_stopping_patience and not self.validation_share:
             raise ValueError(
                 f"early_stopping_patience is {self.early_stopping_patience} and validation_share is 0: expected rows "

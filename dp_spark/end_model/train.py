@@ -7,13 +7,13 @@ import logging
 
 from pyspark.sql import SparkSession
 
-from dp_spark.end_model.artifact import EndModel
+from dp_spark.end_model.artifact import EndModel, end_model_of
 from dp_spark.end_model.attempts import newest_checkpoint, run_directory
 from dp_spark.end_model.class_weights import resolved_class_weights
 from dp_spark.end_model.job import TrainingJob
 from dp_spark.end_model.launch import launch
-from dp_spark.end_model.settings import InputSpec, TrainingSettings
-from dp_spark.end_model.vocabulary import count_vocabulary
+from dp_spark.end_model.settings import TrainingSettings
+from dp_spark.end_model.vocabulary import count_inputs
 from dp_spark.errors import ConfigError, EnvironmentProblem
 from dp_spark.labels.manifest import ShardManifest
 from dp_spark.storage import Storage
@@ -47,7 +47,7 @@ def train_end_model(
         TrainingError: if training processes failed `max_attempts` times in a row; checkpoints are kept.
     """
     located = manifest.moved_to(storage.qualified(manifest.path))
-    inputs = _inputs(spark, located, settings)
+    inputs = count_inputs(spark, located, settings)
     directory = run_directory(located, inputs, settings)
     class_weights = resolved_class_weights(spark, located, settings)
     job = TrainingJob(located, settings, inputs, directory, class_weights=class_weights)
@@ -68,22 +68,6 @@ def train_end_model(
         settings.num_workers,
         last,
     )
-    return EndModel(
-        model_bytes=trained.model_bytes,
-        kind=manifest.kind,
-        columns=manifest.columns,
-        num_features=manifest.num_features,
-        history=trained.history,
-        settings=settings,
-        manifest_digest=manifest.digest,
-        versions=trained.versions,
+    return end_model_of(
+        trained.model_bytes, trained.history, manifest, inputs, settings, versions=trained.versions
     )
-
-
-def _inputs(spark: SparkSession, manifest: ShardManifest, settings: TrainingSettings) -> InputSpec:
-    if manifest.kind == "features":
-        return InputSpec("features", manifest.num_features)
-    vocabulary = count_vocabulary(
-        spark, manifest, settings.max_tokens, settings.ngrams, settings.min_token_texts
-    )
-    return InputSpec("text", vocabulary=vocabulary, ngrams=settings.ngrams)

@@ -1,10 +1,10 @@
-"""A model's inputs in Arrow: checked, as matrices, and packed in one binary column.
+"""A model's inputs in Arrow: checked, features as matrices, and packed in one binary column.
 
 A packed vector is d little-endian float32 values, 4d bytes. Readers need no Spark, and it reads three
 times faster than `array<float>`. (Measured: 8.7 against 2.7 M rows per CPU second.)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +70,27 @@ def text_array(column: pa.Array, name: str, describe_row: DescribeRow) -> pa.Arr
         raise SchemaError(
             f"the text column {name!r} is null for {describe_row(row)}: expected a string. Fill it in (an "
             "empty text is fine), or remove the row."
+        )
+    return column
+
+
+def category_array(column: pa.Array, names: Sequence[str], describe_row: DescribeRow) -> pa.Array:
+    """A column of lists of c strings, without nulls.
+
+    Args:
+        column: list<string>, c values in each list; may be a slice.
+        names: of the c columns that the values come from.
+        describe_row: says which data point row i of this column is.
+
+    Raises:
+        SchemaError: if a value is null.
+    """
+    is_null = column.flatten().is_null().to_numpy(zero_copy_only=False).reshape(-1, len(names))
+    if is_null.any():
+        row, position = (int(i) for i in np.argwhere(is_null)[0])
+        raise SchemaError(
+            f"the category column {names[position]!r} is null for {describe_row(row)}: expected a value. Fill "
+            "it in (with a category of its own, such as 'unknown'), or remove the row."
         )
     return column
 

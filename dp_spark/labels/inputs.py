@@ -1,84 +1,108 @@
-"""What a model sees of a table: one feature vector or one text per data point, as a Spark column.
+"""What a model sees of a table, as Spark columns: a feature vector, a text, categories.
 
-Shards and predictions use the same two functions, so that a model is applied to what it was trained on.
+Shards and predictions use the same functions, so that a model is applied to what it was trained on.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, BooleanType, DataType, NumericType, StringType
+from pyspark.sql.types import ArrayType, BooleanType, DataType, IntegralType, NumericType, StringType
 
 from dp_spark.errors import SchemaError
-from dp_spark.labels.manifest import InputKind
+from dp_spark.labels.input_columns import InputColumns
+from dp_spark.labels.shard_rows import unchecked
 from dp_spark.tables import quoted, refuse_missing_columns
 
 
-def kind_and_columns(features: Sequence[str] | None, text: str | None) -> tuple[InputKind, tuple[str, ...]]:
-    """What a model's input is, and the columns that it is made of.
-
-    Args:
-        features: one array column or several numeric columns. Either this or `text`.
-        text: one string column.
-
-    Raises:
-        ValueError: unless exactly one of the two is given.
-    """
-    if isinstance(features, str):
-        raise ValueError(f"features is the text {features!r}: expected a list of column names.")
-    if bool(features) == bool(text):
-        raise ValueError(
-            f"features is {features} and text is {text!r}: expected exactly one of the two. Name the feature "
-            "columns, or the text column."
-        )
-    return ("features", tuple(features)) if features else ("text", (str(text),))
-
-
-def input_column(df: DataFrame, kind: InputKind, columns: Sequence[str]) -> Column:
-    """The model's input: array<float> for features, string for text.
-
-    Args:
-        df: the source table.
-        kind: what the columns are.
-        columns: one array column or several numeric columns; for text one string column.
+def refuse_unusable_inputs(df: DataFrame, inputs: InputColumns) -> None:
+    """Refuse a table whose columns a model cannot take.
 
     Raises:
         SchemaError: if a column is missing or of another type.
     """
-    refuse_missing_columns(df, {"the end model": columns}, "the table")
-    types = [df.schema[name].dataType for name in columns]
-    if kind == "text":
-        _refuse_unless(isinstance(types[0], StringType), columns[0], types[0], "a string")
-        return quoted(columns[0])
-    if len(columns) == 1 and isinstance(types[0], ArrayType):
-        _refuse_unless(_is_number(types[0].elementType), columns[0], types[0], "an array of numbers")
-        return quoted(columns[0]).cast("array<float>")
-    for name, data_type in zip(columns, types, strict=True):
-        _refuse_unless(_is_number(data_type), name, data_type, "a number (or one array of numbers for all)")
-    return F.array(*[quoted(name).cast("float") for name in columns])
+    refuse_missing_columns(df, {"the end model": inputs.names}, "the table")
+    for name in inputs.features:
+        data_type = df.schema[name].dataType
+        element = data_type.elementType if isinstance(data_type, ArrayType) else data_type
+        _refuse_unless(_is_number(element), name, data_type, "a number, or an array of numbers")
+    if inputs.text:
+        data_type = df.schema[inputs.text].dataType
+        _refuse_unless(isinstance(data_type, StringType), inputs.text, data_type, "a string")
+    for name in inputs.categories:
+        data_type = df.schema[name].dataType
+        is_category = isinstance(data_type, (StringType, BooleanType, IntegralType))
+        _refuse_unless(is_category, name, data_type, "a string, a boolean or an integer")
 
 
-def num_features_of(df: DataFrame, columns: Sequence[str]) -> int:
-    """d: the number of columns, or the length of the first non-null array; 0 if there is none.
+def with_feature_widths(df: DataFrame, inputs: InputColumns) -> InputColumns:
+    """The same columns, with how many numbers each feature column gives: an array's first non-null value tells.
+
+    Raises:
+        SchemaError: if a column is missing or of another type, or the first array of a column is empty.
+    """
+    refuse_unusable_inputs(df, inputs)
+    widths = [_width(df, name) for name in inputs.features]
+    return replace(inputs, feature_widths=tuple(widths))
+
+
+def input_columns(df: DataFrame, inputs: InputColumns) -> list[Column]:
+    """The parts of a model's inputs: array<float>, string, array<string>; named as `unchecked` says.
 
     Args:
         df: the source table.
-        columns: as in `input_column`.
+        inputs: with the widths of its feature columns.
 
     Raises:
-        SchemaError: if a column is missing, or the first array is empty.
+        SchemaError: if a column is missing or of another type.
     """
-    refuse_missing_columns(df, {"the end model": columns}, "the table")
-    if not isinstance(df.schema[columns[0]].dataType, ArrayType):
-        return len(columns)
-    vector = quoted(columns[0])
-    first = df.where(vector.isNotNull()).select(F.size(vector).alias("d")).limit(1).collect()  # one row
-    if first and first[0]["d"] == 0:
+    refuse_unusable_inputs(df, inputs)
+    made = {
+        "features": lambda: _vector(df, inputs),
+        "text": lambda: quoted(inputs.text or ""),
+        "categories": lambda: F.array(*[quoted(name).cast("string") for name in inputs.categories]),
+    }
+    return [made[part]().alias(unchecked(part)) for part in inputs.parts]
+
+
+def first_array_length(df: DataFrame, column: str) -> int | None:
+    """The length of the first array of a column that is not null, or None if there is none."""
+    array = quoted(column)
+    first = df.where(array.isNotNull()).select(F.size(array).alias("d")).limit(1).collect()  # one row
+    return int(first[0]["d"]) if first else None
+
+
+def _width(df: DataFrame, name: str) -> int:
+    if not isinstance(df.schema[name].dataType, ArrayType):
+        return 1
+    width = first_array_length(df, name)
+    if width == 0:
         raise SchemaError(
-            f"the feature column {columns[0]!r} holds an empty array: expected at least one number per data "
+            f"the feature column {name!r} holds an empty array: expected at least one number per data "
             "point. Compute the features, or name another column."
         )
-    return int(first[0]["d"]) if first else 0
+    return width or 0
+
+
+def _vector(df: DataFrame, inputs: InputColumns) -> Column:
+    """All feature columns in one array; in a mixture, an array of another length than its own counts as empty."""
+    names, types = inputs.features, [df.schema[name].dataType for name in inputs.features]
+    if len(names) == 1 and isinstance(types[0], ArrayType):
+        return quoted(names[0]).cast("array<float>")
+    if not any(isinstance(data_type, ArrayType) for data_type in types):
+        return F.array(*[quoted(name).cast("float") for name in names])
+    return F.concat(*_arrays(names, types, inputs.feature_widths))
+
+
+def _arrays(names: Sequence[str], types: Sequence[DataType], widths: Sequence[int]) -> list[Column]:
+    nothing = F.array().cast("array<float>")
+    return [
+        F.when(F.size(quoted(name)) == width, quoted(name).cast("array<float>")).otherwise(nothing)
+        if isinstance(data_type, ArrayType)
+        else F.array(quoted(name).cast("float"))
+        for name, data_type, width in zip(names, types, widths, strict=True)
+    ]
 
 
 def _is_number(data_type: DataType) -> bool:

@@ -38,13 +38,14 @@ def label(label_matrix: LabelMatrix, label_model: LabelModel) -> DataFrame:
     """
     _check_same_lfs(label_matrix, label_model)
     refuse_reserved_keys(label_matrix.key, (PROB_LABEL, NUM_VOTES))
-    df, prob_type = label_matrix.df, _prob_type(label_model.num_classes)
+    df, prob_type = label_matrix.df, label_type(label_model.num_classes)
     schema = StructType([df.schema[name] for name in label_matrix.key])
     schema = schema.add(PROB_LABEL, prob_type, nullable=False).add(NUM_VOTES, IntegerType(), nullable=False)
     return map_batches(df, _labeler(label_model, len(label_matrix.key)), schema)
 
 
-def _prob_type(num_classes: int) -> DataType:
+def label_type(num_classes: int) -> DataType:
+    """The type of `prob_label`: double for two classes, array<double> else."""
     return DoubleType() if num_classes == 2 else ArrayType(DoubleType(), containsNull=False)
 
 
@@ -56,13 +57,14 @@ def _labeler(label_model: LabelModel, num_keys: int) -> BatchPass:
             names = [*batch.schema.names[:num_keys], PROB_LABEL, NUM_VOTES]
             num_votes = pa.array((votes != 0).sum(axis=1).astype(np.int32))
             yield pa.RecordBatch.from_arrays(
-                [*batch.columns[:num_keys], _as_arrow(probs), num_votes], names=names
+                [*batch.columns[:num_keys], labels_as_arrow(probs), num_votes], names=names
             )
 
     return label_batches
 
 
-def _as_arrow(probs: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> pa.Array:
+def labels_as_arrow(probs: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> pa.Array:
+    """The column `prob_label`, of (n, k) probabilities in the order of the classes."""
     num_rows, num_classes = probs.shape
     if num_classes == 2:
         return pa.array(probs[:, 1])

@@ -7,29 +7,30 @@ the partitioning, and never by `rand()`, whose values change when a lost task ru
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, BinaryType, FloatType, StructField, StructType
+from pyspark.sql.types import ArrayType, BinaryType, DataType, FloatType, StringType, StructField, StructType
 
-from dp_spark.errors import MissingResultError, OutputExistsError, SchemaError
-from dp_spark.labels.inputs import input_column, kind_and_columns, num_features_of
-from dp_spark.labels.label import NUM_VOTES
-from dp_spark.labels.manifest import (
-    LABEL_COLUMN,
-    MANIFEST_FILE,
-    SHARDS_FOLDER,
-    ShardFile,
-    ShardManifest,
-)
-from dp_spark.labels.shard_rows import INPUT, LABEL, RowCheck
-from dp_spark.storage import Storage, join_path
-from dp_spark.tables import map_batches, quoted, refuse_missing_columns, refuse_reserved_keys
+from dp_spark.errors import MissingResultError, SchemaError
+from dp_spark.labels.input_columns import InputColumns
+from dp_spark.labels.inputs import with_feature_widths
+from dp_spark.labels.labelled_rows import Plan, Selection, content_id, labelled_rows, ordered, plan_rows
+from dp_spark.labels.manifest import LABEL_COLUMN, MANIFEST_FILE, SHARDS_FOLDER, ShardManifest
+from dp_spark.labels.shard_description import describe_shards
+from dp_spark.labels.shard_rows import RowCheck
+from dp_spark.storage import Storage, join_path, publish, refuse_existing
+from dp_spark.tables import map_batches, refuse_reserved_keys
 from dp_spark.worker_errors import translated_errors
 
 logger = logging.getLogger(__name__)
 
-ROW_GROUP_BYTES = 16 << 20  # smaller than Spark's 128 MB: finer shuffling, less memory per reader
+_PARQUET = {
+    "parquet.block.size": str(
+        1 << 20
+    ),  # a reader takes a row group at a time: Spark's 128 MB would be too many
+    "parquet.enable.dictionary#features": "false",  # no two vectors are equal: reading takes 2/3 of the time
+}
 
 
 def write_shards(
@@ -41,61 +42,74 @@ def write_shards(
     storage: Storage,
     features: Sequence[str] | None = None,
     text: str | None = None,
-    num_shards: int = 8,
+    categories: Sequence[str] | None = None,
+    num_shards: int | None = None,
+    num_workers: int = 1,
     seed: int = 0,
     label_column: str = LABEL_COLUMN,
     drop_uncovered: bool = True,
+    min_confidence: float = 0.0,
+    weight: str | None = None,
+    standardize: bool = False,
+    class_names: Sequence[str] = (),
     label_table_id: str | None = None,
+    overwrite: bool = False,
+    reuse: bool = False,
 ) -> ShardManifest:
-    """Join data points to their labels and write the training set; its manifest is written last.
+    """Join data points to their labels and publish the training set at `path`; its manifest is written last.
+
+    A failure leaves what was at `path` as it was.
 
     Args:
         data_points: the source table.
-        labels: a label table: key, P(y=+1), and optionally `num_votes`.
-        path: a directory; "shards" in it must not be there yet.
+        labels: a label table: key, probabilities, and optionally `num_votes`.
+        path: a directory.
         key: the columns that identify a data point in both tables.
         storage: the file systems.
-        features: one array<numeric> column or several numeric columns. Either this or `text`.
+        features: array<numeric> columns and numeric columns, in any mixture, which form one vector.
         text: one string column.
-        num_shards: how many files to write at most, at least 1.
+        categories: string, boolean and integer columns whose values are categories. At least one of the
+            three must be given.
+        num_shards: how many files to write at most; by default as many as `num_workers`, or more if a
+            file would hold more than `SHARD_BYTES`.
+        num_workers: how many training processes will read it.
         seed: of the row order.
-        label_column: the labels' column, values in [0, 1].
+        label_column: the labels' column: P(y=+1), or an array with a probability for each of k classes.
         drop_uncovered: leave out data points with `num_votes` 0, if the labels have that column.
+        min_confidence: leave out data points whose largest class probability is below this.
+        weight: a numeric column of either table that weighs the rows; rows of weight 0 are left out.
+        standardize: compute the features' moments, with which the built-in models standardize them.
+        class_names: of the classes in their order, where they have names.
         label_table_id: recorded in the manifest.
+        overwrite: replace what is at `path`.
+        reuse: return the training set at `path` if it was written with `reuse` from the same rows and
+            settings, else replace it. Comparing the rows costs one pass over them.
 
     Raises:
-        SchemaError: naming column, row and value, if a feature is null, not finite, or of another width
-            than the first; a label is null or outside [0, 1]; a key occurs twice; or no row is left.
-        OutputExistsError: if shards are there already.
+        ValueError: naming an argument that is out of range.
+        SchemaError: naming column, row and value, if an input is null, not finite, or of another width
+            than the first; a label is not a probability, or a weight not a number of 0 or more; a key
+            occurs twice; or no row is left.
+        OutputExistsError: if something is at `path` and may not be replaced.
     """
-    kind, columns = kind_and_columns(features, text)
-    if num_shards < 1:
-        raise ValueError(f"num_shards is {num_shards}: expected at least 1.")
-    num_features = num_features_of(data_points, columns) if kind == "features" else 0
-    check = RowCheck(kind, num_features, columns, label_column, tuple(key))
-    joined = _joined(data_points, labels, check)
-    num_uncovered = 0
-    if drop_uncovered and NUM_VOTES in labels.columns:
-        num_uncovered = joined.where(F.col(NUM_VOTES) == 0).count()
-        joined = joined.where(F.col(NUM_VOTES) != 0)
-    files = _write_files(storage, path, _checked(_ordered(joined, key, num_shards, seed), check))
-    if not files:
-        storage.delete(join_path(path, SHARDS_FOLDER))
-        raise SchemaError(_no_rows(num_uncovered))
-    manifest = ShardManifest(
-        path=path,
-        kind=kind,
-        columns=columns,
-        num_features=num_features,
-        num_data_points=sum(file.num_data_points for file in files),
-        num_uncovered=num_uncovered,
-        seed=seed,
-        key=tuple(key),
-        files=files,
-        label_table_id=label_table_id,
-    )
-    storage.write_text(join_path(path, MANIFEST_FILE), manifest.to_json())
-    counts = (manifest.num_data_points, num_uncovered, len(files))
+    inputs = with_feature_widths(data_points, InputColumns.of(features, text, categories))
+    selection = Selection(tuple(key), label_column, drop_uncovered, min_confidence, weight)
+    refuse_existing(storage, path, overwrite or reuse)
+    rows, num_classes = labelled_rows(data_points, labels, inputs, selection)
+    _refuse_class_names(class_names, num_classes)
+    check = RowCheck(inputs, num_classes, label_column, weight, tuple(key))
+    empty = _empty_manifest(path, rows, check, seed, class_names, label_table_id)
+    if reuse:
+        settings = (selection, num_shards, num_workers, standardize)
+        empty = replace(empty, content_id=content_id(rows, f"{empty.to_json()} {settings}"))
+        found = _complete(storage, empty)
+        if found:
+            logger.info("reused shards: n=%d in %s", found.num_data_points, path)
+            return found
+    plan = plan_rows(rows, inputs, selection, num_shards, num_workers)
+    with publish(storage, path, overwrite=overwrite or reuse) as staged:
+        manifest = _write(storage, staged, plan, check, empty, with_moments=standardize and bool(features))
+    counts = (manifest.num_data_points, manifest.num_uncovered, len(manifest.files))
     logger.info("wrote shards: n=%d uncovered=%d files=%d to %s", *counts, path)
     return manifest
 
@@ -116,66 +130,89 @@ def read_manifest(storage: Storage, path: str) -> ShardManifest:
     return ShardManifest.from_json(storage.read_text(file), path)
 
 
-def _joined(data_points: DataFrame, labels: DataFrame, check: RowCheck) -> DataFrame:
-    key, label_column = check.key, check.label_column
-    refuse_missing_columns(data_points, {"the join": key}, "the table of data points")
-    refuse_missing_columns(labels, {"the join": key, "training": [label_column]}, "the label table")
-    if isinstance(labels.schema[label_column].dataType, ArrayType):
-        raise SchemaError(
-            f"the label column {label_column!r} holds one probability per class: end models of more than two "
-            "classes are not supported yet. Train on a column with P(y=+1) of one class against the rest."
-        )
-    keys = [quoted(name) for name in key]
-    votes = [quoted(NUM_VOTES)] if NUM_VOTES in labels.columns else []
-    inputs = data_points.select(*keys, input_column(data_points, check.kind, check.columns).alias(INPUT))
-    wanted = labels.select(*keys, quoted(label_column).cast("double").alias(LABEL), *votes)
-    return inputs.join(wanted, on=list(key), how="inner")
+def _empty_manifest(
+    path: str,
+    rows: DataFrame,
+    check: RowCheck,
+    seed: int,
+    class_names: Sequence[str],
+    label_table_id: str | None,
+) -> ShardManifest:
+    """What is known of a training set before its rows are counted and written."""
+    refuse_reserved_keys(check.key, check.added)
+    return ShardManifest(
+        path=path,
+        inputs=check.inputs,
+        num_classes=check.num_classes,
+        num_data_points=0,
+        seed=seed,
+        key=check.key,
+        schema=tuple((field.name, field.dataType.simpleString()) for field in _schema(rows, check)),
+        files=(),
+        weight=check.weight,
+        class_names=tuple(class_names),
+        label_table_id=label_table_id,
+    )
 
 
-def _ordered(joined: DataFrame, key: Sequence[str], num_shards: int, seed: int) -> DataFrame:
-    keys = [quoted(name) for name in key]
-    order = [F.xxhash64(*keys, F.lit(seed)), *keys]
-    rows = joined.repartitionByRange(num_shards, *order).sortWithinPartitions(*order)
-    return rows.select(*keys, INPUT, LABEL)
+def _write(
+    storage: Storage,
+    staged: str,
+    plan: Plan,
+    check: RowCheck,
+    empty: ShardManifest,
+    *,
+    with_moments: bool,
+) -> ShardManifest:
+    """Write shards and, last, their manifest."""
+    shards = join_path(staged, SHARDS_FOLDER)
+    checked = map_batches(ordered(plan, check.key, empty.seed), check.batch_pass(), _schema(plan.rows, check))
+    with translated_errors():
+        checked.write.options(**_PARQUET).parquet(shards)
+    files, moments = describe_shards(storage, shards, check.inputs, with_moments=with_moments)
+    _refuse_lost_rows(sum(file.num_data_points for file in files), plan)
+    manifest = replace(
+        empty, num_data_points=plan.num_rows, files=files, filters=plan.filters, moments=moments
+    )
+    storage.write_text(join_path(staged, MANIFEST_FILE), manifest.to_json())
+    return manifest
 
 
-def _checked(rows: DataFrame, check: RowCheck) -> DataFrame:
-    """The shards' rows; the pass that checks them runs after the shuffle and keeps their order."""
-    refuse_reserved_keys(check.key, (check.input_name, LABEL_COLUMN))
-    fields = [rows.schema[name] for name in check.key]
-    input_type = BinaryType() if check.kind == "features" else rows.schema[INPUT].dataType
-    fields += [StructField(check.input_name, input_type), StructField(LABEL_COLUMN, FloatType())]
-    return map_batches(rows, check.batch_pass(), StructType(fields))
-
-
-def _write_files(storage: Storage, path: str, rows: DataFrame) -> tuple[ShardFile, ...]:
-    shards = join_path(path, SHARDS_FOLDER)
-    if storage.exists(shards):
-        raise OutputExistsError(f"{shards} is there already. Choose another directory, or delete it.")
+def _complete(storage: Storage, wanted: ShardManifest) -> ShardManifest | None:
+    """The training set at the wanted one's path, if it is complete and of the same content."""
     try:
-        with translated_errors():
-            rows.write.option("parquet.block.size", ROW_GROUP_BYTES).parquet(shards)
-        return _file_sizes(storage, shards)
-    except BaseException:
-        storage.delete(shards)
-        raise
+        found = read_manifest(storage, wanted.path)
+    except (MissingResultError, SchemaError):
+        return None
+    names = storage.list_names(join_path(wanted.path, SHARDS_FOLDER))
+    is_whole = {file.name for file in found.files} <= set(names)
+    return found if found.content_id == wanted.content_id and is_whole else None
 
 
-def _file_sizes(storage: Storage, shards: str) -> tuple[ShardFile, ...]:
-    written = storage.spark.read.parquet(shards)
-    counts = written.groupBy(F.col("_metadata.file_name").alias("name")).count()
-    rows = counts.collect()  # at most num_shards rows
-    files = [ShardFile(row["name"], row["count"]) for row in rows]
-    return tuple(sorted(files, key=lambda file: file.name))
+def _schema(rows: DataFrame, check: RowCheck) -> StructType:
+    label_type = FloatType() if check.num_classes == 2 else ArrayType(FloatType(), containsNull=False)
+    types: dict[str, DataType] = {
+        "features": BinaryType(),
+        "text": StringType(),
+        "categories": ArrayType(StringType(), containsNull=False),
+        LABEL_COLUMN: label_type,
+    }
+    fields = [StructField(name, types.get(name, FloatType())) for name in check.added]
+    return StructType([*(rows.schema[name] for name in check.key), *fields])
 
 
-def _no_rows(num_uncovered: int) -> str:
-    reason = (
-        f"all {num_uncovered} data points that have a label are without a vote"
-        if num_uncovered
-        else "no data point has a row in the label table"
-    )
-    return (
-        f"the training set is empty: {reason}. Write labeling functions that vote on more data points, or "
-        "check that both tables have the same keys."
-    )
+def _refuse_class_names(class_names: Sequence[str], num_classes: int) -> None:
+    if class_names and len(class_names) != num_classes:
+        raise SchemaError(
+            f"class_names are {list(class_names)} and the labels are of {num_classes} classes: expected as many "
+            "names. Name every class, or none."
+        )
+
+
+def _refuse_lost_rows(num_written: int, plan: Plan) -> None:
+    if num_written != plan.num_rows:
+        raise SchemaError(
+            f"the shards hold {num_written} rows of {plan.num_rows} counted before: expected all. The tables "
+            "changed while the training set was written, or do not give the same rows twice. Write them to "
+            "storage first, then run again."
+        )

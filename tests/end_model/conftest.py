@@ -9,7 +9,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from dp_spark.labels.features import pack_features
-from dp_spark.labels.manifest import SHARDS_FOLDER, ShardFile, ShardManifest
+from dp_spark.labels.input_columns import InputColumns
+from dp_spark.labels.manifest import SHARDS_FOLDER, ShardManifest
+from dp_spark.labels.shard_files import describe_file
 
 NUM_FEATURES = 6
 NUM_ROWS = 803
@@ -50,17 +52,19 @@ def make_manifest(tmp_path: Path) -> MakeManifest:
             table = pa.table({"text" if texts else "features": inputs, "prob_label": labels[start:stop]})
             name = f"part-{index:05d}.parquet"
             pq.write_table(table, folder / name, row_group_size=ROW_GROUP_ROWS)
-            files.append(ShardFile(name, size))
+            strings = ["text"] if texts else []
+            files.append(describe_file(str(folder / name), strings, 0 if texts else NUM_FEATURES))
             start = stop
         return ShardManifest(
             path=str(folder.parent),
-            kind="text" if texts else "features",
-            columns=("comment",) if texts else ("x",),
-            num_features=0 if texts else NUM_FEATURES,
+            inputs=InputColumns(text="comment")
+            if texts
+            else InputColumns(("x",), feature_widths=(NUM_FEATURES,)),
+            num_classes=2,
             num_data_points=sum(sizes),
-            num_uncovered=0,
             seed=0,
             key=(),
+            schema=(),
             files=tuple(files),
         )
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import Row, SparkSession
 
@@ -26,6 +27,7 @@ from dp_spark.errors import (
     SchemaError,
     TrainingError,
 )
+from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.manifest import ShardManifest
 from dp_spark.storage import Storage
 from dp_spark.worker_errors import translated_errors
@@ -266,10 +268,20 @@ def test_workers_without_tensorflow_or_with_different_versions_are_named() -> No
 
 def test_a_damaged_or_unfinished_end_model_is_refused(tmp_path: Path) -> None:
     model = EndModel(
-        b"bytes", "features", ("x",), 3, ({"loss": 0.5},), TrainingSettings(), "digest", {"tensorflow": "2"}
+        b"bytes",
+        InputSpec(("features",), 3),
+        InputColumns(("x",), feature_widths=(3,)),
+        ({"loss": 0.5, "accuracy": 0.7}, {"loss": 0.4, "accuracy": 0.8}),
+        TrainingSettings(),
+        "digest",
+        {"tensorflow": "2"},
     )
     model.save(tmp_path)
     assert EndModel.load(tmp_path) == model
+    assert pq.read_table(tmp_path / "history.parquet").to_pylist() == [
+        {"epoch": 1, "loss": 0.5, "accuracy": 0.7},
+        {"epoch": 2, "loss": 0.4, "accuracy": 0.8},
+    ]
     (tmp_path / "model.keras").write_bytes(b"other")
     with pytest.raises(SchemaError, match=r"has the SHA-256 .*: expected .* altered or damaged"):
         EndModel.load(tmp_path)
@@ -298,7 +310,10 @@ def test_a_training_process_dies_with_its_parent(make_manifest: MakeManifest, tm
     )
     job = WorkerJob(
         training=TrainingJob(
-            make_manifest(), TrainingSettings(model="sleeper:build"), InputSpec("features", 6), str(tmp_path)
+            make_manifest(),
+            TrainingSettings(model="sleeper:build"),
+            InputSpec(("features",), 6),
+            str(tmp_path),
         ),
         rank=0,
         hub=("", 0),
