@@ -30,8 +30,8 @@ def resolved_class_weights(
         weights = tuple(float(weight) for weight in settings.class_weights)
         if weights and len(weights) != manifest.num_classes:
             raise ConfigError(
-                f"class_weights holds {len(weights)} numbers: expected one for each of {manifest.num_classes} classes, or "
-                "'balanced'. Correct the setting."
+                f"class_weights holds {len(weights)} numbers: expected one for each of {manifest.num_classes} classes, "
+                "or 'balanced'. Correct the setting."
             )
         return weights
     shares = _class_shares(spark, manifest)
@@ -47,6 +47,8 @@ def _class_shares(spark: SparkSession, manifest: ShardManifest) -> tuple[float, 
     """The mean probability of every class, rows by their weight."""
     shards = spark.read.parquet(join_path(manifest.path, SHARDS_FOLDER))
     label, weight = F.col(LABEL_COLUMN), F.col(WEIGHT_COLUMN) if manifest.weight else F.lit(1.0)
-    classes = [1 - label, label] if manifest.num_classes == 2 else [label[i] for i in range(manifest.num_classes)]
+    classes = (
+        [1 - label, label] if manifest.num_classes == 2 else [label[i] for i in range(manifest.num_classes)]
+    )
     means = [(F.sum(weight * each) / F.sum(weight)).alias(f"class_{i}") for i, each in enumerate(classes)]
     return tuple(map(float, shards.agg(*means).collect()[0]))  # one row

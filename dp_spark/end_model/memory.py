@@ -30,7 +30,9 @@ def bytes_needed(manifest: ShardManifest, settings: TrainingSettings) -> int:
         manifest: the training set.
         settings: workers and cache.
     """
-    held = int(manifest.num_data_points * (manifest.row_bytes + 4 * manifest.num_classes) / settings.num_workers)
+    held = int(
+        manifest.num_data_points * (manifest.row_bytes + 4 * manifest.num_classes) / settings.num_workers
+    )
     rows = held if held < settings.cache_bytes else min(held, READING_BYTES)
     return TENSORFLOW_BYTES + rows
 
