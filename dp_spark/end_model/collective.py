@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from dp_spark.end_model.frames import Channel, Rejected, introduce, welcome
+from dp_spark.end_model.frames import FRAME_BYTES, Channel, Rejected, frames_of, introduce, welcome
 from dp_spark.errors import TrainingError
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ Vector = npt.NDArray[np.float32]
 
 MAX_HANDSHAKES = 64  # at the same time; more connections wait in the listener's queue
 _POLL_SECONDS = 0.2
+_FRAME_VALUES = FRAME_BYTES // np.dtype(np.float32).itemsize
 _CONNECT_SECONDS = 10.0
 
 
@@ -73,22 +74,34 @@ class AuthenticatedStar:
         Raises:
             TrainingError: if another process is silent, hung up, or passes another length.
         """
+        total = np.array(vector, dtype=np.float32, order="C")
+        content = memoryview(total).cast("B")
         if not self.is_hub:
             (hub,) = self.channels
-            hub.send(vector.tobytes())
-            return np.frombuffer(hub.receive(vector.nbytes), dtype=np.float32)
-        total = vector.astype(np.float32, copy=True)
-        for channel in self.channels:
-            total += np.frombuffer(channel.receive(vector.nbytes), dtype=np.float32)
-        content = total.tobytes()
-        for channel in self.channels:
-            channel.send(content)
+            for frame in frames_of(content):
+                hub.send(frame)
+            for start in range(0, total.nbytes, FRAME_BYTES):
+                hub.receive_into(content[start : start + FRAME_BYTES], total.nbytes)
+            return total
+        self._add_others(total)
+        for frame in frames_of(content):
+            for channel in self.channels:
+                channel.send(frame)
         return total
 
     def close(self) -> None:
         """Close all connections."""
         for channel in self.channels:
             channel.close()
+
+    def _add_others(self, total: Vector) -> None:
+        """Add the others' vectors in place, frame by frame: rank 1's, rank 2's, ..."""
+        for start in range(0, total.size, _FRAME_VALUES):
+            part = total[start : start + _FRAME_VALUES]
+            received = np.empty_like(part)
+            for channel in self.channels:
+                channel.receive_into(memoryview(received).cast("B"), total.nbytes)
+                part += received
 
 
 @dataclass
