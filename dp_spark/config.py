@@ -130,6 +130,8 @@ class EndModelConfig(_Strict):
     min_token_texts: int = TrainingSettings.min_token_texts
     ngrams: int = TrainingSettings.ngrams
     timeout_seconds: float = TrainingSettings.timeout_seconds
+    collective: Literal["authenticated", "tensorflow"] = TrainingSettings.collective
+    network_is_isolated: bool = TrainingSettings.network_is_isolated
 
     @model_validator(mode="after")
     def _is_valid(self) -> "EndModelConfig":

@@ -51,6 +51,7 @@ class Greeting:
     port: int  # of rank 0's listener
     python: str
     versions: Mapping[str, str]
+    tensorflow_port: int = 0  # kept for TensorFlow's server; 0 if it starts none
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,9 @@ def barrier_task(training: TrainingJob, key: bytes, num_threads: int) -> Results
         context = BarrierTaskContext.get()
         rank = context.partitionId()
         host = context.getTaskInfos()[rank].address.rsplit(":", 1)[0]
-        with _listener(host if rank == 0 else None) as listener:
+        with _listener(host if rank == 0 else None) as listener, _kept_port(training) as kept:
             port = listener.getsockname()[1] if rank == 0 else 0
-            own = Greeting(host, port, sys.executable, _versions())
+            own = Greeting(host, port, sys.executable, _versions(), kept.getsockname()[1])
             workers = [Greeting(**json.loads(text)) for text in context.allGather(json.dumps(asdict(own)))]
             failure = environment_failure(workers)
             if failure is None:
@@ -91,8 +92,9 @@ def barrier_task(training: TrainingJob, key: bytes, num_threads: int) -> Results
                         parent_pid=os.getpid(),
                         num_threads=num_threads,
                         output_directory=directory,
+                        peers=_peers(training, workers),
                     )
-                    result = _run_process(job, host)
+                    result = _run_process(job, host, listener)
             else:
                 result = _Result(failure)
         yield _batch(rank, result, own.versions)
@@ -107,6 +109,21 @@ def _listener(host: str | None) -> socket.socket:
         listener.bind((host, 0))
         listener.listen(_BACKLOG)
     return listener
+
+
+def _kept_port(training: TrainingJob) -> socket.socket:
+    """A socket that keeps a port for TensorFlow's server and never listens; an idle one if none starts."""
+    kept = socket.socket()
+    if training.settings.has_open_ports:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        kept.bind(("", 0))  # TensorFlow itself takes every interface
+    return kept
+
+
+def _peers(training: TrainingJob, workers: Sequence[Greeting]) -> tuple[tuple[str, int], ...]:
+    if not training.settings.has_open_ports:
+        return ()
+    return tuple((worker.host, worker.tensorflow_port) for worker in workers)
 
 
 def _versions() -> Mapping[str, str]:
@@ -142,7 +159,7 @@ def environment_failure(workers: Sequence[Greeting]) -> Failure | None:
     return None
 
 
-def _run_process(job: WorkerJob, host: str) -> _Result:
+def _run_process(job: WorkerJob, host: str, listener: socket.socket) -> _Result:
     directory = Path(job.output_directory)
     log = directory / "stderr"
     with log.open("wb") as stderr:
@@ -155,6 +172,7 @@ def _run_process(job: WorkerJob, host: str) -> _Result:
             env=_environment(job.num_threads),
             pass_fds=[job.listener_fd] if job.listener_fd >= 0 else [],
         )
+        listener.close()  # else strangers reach it after the process has closed its own
         try:
             process.communicate(job.to_json().encode())
         finally:

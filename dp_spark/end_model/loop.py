@@ -27,12 +27,11 @@ from dp_spark.end_model.feed import open_feed
 from dp_spark.end_model.job import HISTORY_FILE, WorkerJob
 from dp_spark.end_model.model import build_model, example_inputs, noise_aware_loss
 from dp_spark.end_model.settings import TrainingSettings
+from dp_spark.end_model.tensorflow_collective import TensorFlowCollective, set_threads
 from dp_spark.errors import ConfigError, DivergedError, TrainingError
 
 RunEpoch = Callable[[], float]
 Flow = Callable[[tf.Tensor], tf.Tensor]
-
-NUM_INTER_OP_THREADS = 4  # the collective blocks one of them while the feed needs others
 
 
 def train(job: WorkerJob, collective: Collective) -> None:
@@ -47,8 +46,7 @@ def train(job: WorkerJob, collective: Collective) -> None:
         DivergedError: if the loss or a weight is NaN or infinite.
         TrainingError: if another process is lost, or the checkpoint is unusable.
     """
-    tf.config.threading.set_intra_op_parallelism_threads(job.num_threads)
-    tf.config.threading.set_inter_op_parallelism_threads(NUM_INTER_OP_THREADS)
+    set_threads(job.num_threads)
     settings = job.training.settings
     keras.utils.set_random_seed(settings.seed)  # this process does nothing else
     model = build_model(job.training.inputs, settings)
@@ -129,6 +127,8 @@ def _in_graph(collective: Collective) -> Flow:
     """The collective as a TensorFlow operation; the identity for a single process."""
     if isinstance(collective, Alone):
         return lambda flat: flat
+    if isinstance(collective, TensorFlowCollective):
+        return collective.all_reduce_in_graph
 
     def reduce(flat: tf.Tensor) -> tf.Tensor:
         return tf.ensure_shape(tf.numpy_function(collective.all_reduce, [flat], tf.float32), flat.shape)

@@ -12,6 +12,7 @@ MLP = "mlp"
 _BUILT_IN = (LINEAR, MLP)
 _OPTIMIZERS = ("adam", "sgd")
 _SCHEDULES = ("cosine", "constant")
+_COLLECTIVES = ("authenticated", "tensorflow")
 _MAX_NGRAMS = 2
 
 # How a text is cut, the same in TensorFlow's RE2 and in Java: white space separates, letters and digits join,
@@ -68,6 +69,12 @@ class TrainingSettings:
         num_row_ranges: in how many ranges the rows are cut. Together with seed and batch size this fixes
             every global batch, whatever the number of workers.
         timeout_seconds: how long a worker waits for a silent one.
+        collective: how several workers add their gradients. "authenticated": over connections that prove
+            with a secret that they belong to the run; for models up to about 10 MB and about 8 workers.
+            "tensorflow": by `tf.distribute`, for GPUs, larger models and more workers; every worker then
+            has a port that serves anyone who reaches it.
+        network_is_isolated: your word that only this application reaches its machines' or pods' ports, by a
+            network policy or a firewall (deploy/README.md). "tensorflow" needs it.
         cache_bytes: a worker whose rows take less memory than this keeps them; else it reads its
             row groups again in every epoch.
 
@@ -91,6 +98,8 @@ class TrainingSettings:
     ngrams: int = 1
     num_row_ranges: int = 16
     timeout_seconds: float = 300.0
+    collective: Literal["authenticated", "tensorflow"] = "authenticated"
+    network_is_isolated: bool = False
     cache_bytes: int = 1 << 30
 
     def __post_init__(self) -> None:
@@ -117,12 +126,27 @@ class TrainingSettings:
         self._expect("l2", self.l2 == 0 or not self.is_users_model, "0: add regularizers in your own model")
         self._expect("seed", 0 <= self.seed < 2**31, "0 to 2**31 - 1")
         self._expect("ngrams", 1 <= self.ngrams <= _MAX_NGRAMS, "1 or 2")
+        self._expect("collective", self.collective in _COLLECTIVES, f"one of {_COLLECTIVES}")
         self._expect("cache_bytes", self.cache_bytes >= 0, "0 or more")
         if self.num_workers > self.num_row_ranges:
             raise ValueError(
                 f"num_workers is {self.num_workers}: expected at most num_row_ranges, which is "
                 f"{self.num_row_ranges}, since each worker trains on whole ranges. Raise num_row_ranges."
             )
+
+        if self.has_open_ports and not self.network_is_isolated:
+            raise ValueError(
+                "collective is 'tensorflow' and network_is_isolated is False: TensorFlow's gRPC port listens on "
+                "every interface without authentication, and who reaches it can read and write files as the "
+                "worker does and run what he likes. Expected a network that only this application reaches: "
+                "apply deploy/kubernetes/network-policy.yaml or a firewall and set network_is_isolated = true, "
+                "or use collective = 'authenticated'."
+            )
+
+    @property
+    def has_open_ports(self) -> bool:
+        """Whether workers have ports that serve anyone: not with one worker, which has no port."""
+        return self.collective == "tensorflow" and self.num_workers > 1
 
     @property
     def is_users_model(self) -> bool:

@@ -134,16 +134,21 @@ def weights_of(end_model: EndModel, tmp_path: Path) -> list[np.ndarray]:
     return keras.models.load_model(path, compile=False).get_weights()
 
 
-def test_two_workers_equal_one(
+def test_two_workers_equal_one_and_both_collectives_give_the_same_bytes(
     spark: SparkSession, storage: Storage, make_manifest: MakeManifest, tmp_path: Path
 ) -> None:
     manifest = make_manifest()
     settings = replace(SGD, model="mlp", hidden_units=(8,), l2=0.001)
     one = train_end_model(spark, manifest, settings, storage=storage)
     two = train_end_model(spark, manifest, replace(settings, num_workers=2), storage=storage)
+    through_tensorflow = replace(settings, num_workers=2, collective="tensorflow", network_is_isolated=True)
+    other = train_end_model(spark, manifest, through_tensorflow, storage=storage)
     np.testing.assert_allclose(two.history, one.history, atol=1e-5)
     for left, right in zip(weights_of(one, tmp_path), weights_of(two, tmp_path), strict=True):
         np.testing.assert_allclose(left, right, atol=1e-5)
+    assert other.history == two.history
+    for left, right in zip(weights_of(other, tmp_path), weights_of(two, tmp_path), strict=True):
+        np.testing.assert_array_equal(left, right)
     assert one.history[-1] < one.history[0]
     assert os.listdir(manifest.path) == ["shards"]  # no checkpoint is left
 
@@ -233,7 +238,9 @@ def test_texts_without_a_token_are_refused(
         train_end_model(spark, make_manifest((2,), ["...", ""]), TrainingSettings(), storage=storage)
 
 
-@pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.parametrize(
+    ("num_workers", "collective"), [(1, "authenticated"), (2, "authenticated"), (2, "tensorflow")]
+)
 def test_a_killed_worker_is_started_again_and_goes_on_as_if_nothing_had_happened(
     spark: SparkSession,
     storage: Storage,
@@ -242,11 +249,13 @@ def test_a_killed_worker_is_started_again_and_goes_on_as_if_nothing_had_happened
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     num_workers: int,
+    collective: str,
 ) -> None:
     manifest, marker = make_manifest(), tmp_path / "killed"
     text = KILLED_ONCE.format(runs=manifest.path, marker=str(marker))
-    name = ship_module(f"killed_once_{num_workers}", text)
-    settings = replace(SGD, num_workers=num_workers, num_epochs=40, model=f"{name}:build")
+    name = ship_module(f"killed_once_{num_workers}_{collective}", text)
+    network = {"collective": collective, "network_is_isolated": True}
+    settings = replace(SGD, num_workers=num_workers, num_epochs=40, model=f"{name}:build", **network)
     killed = train_end_model(spark, manifest, settings, storage=storage)
     assert "a training attempt failed, 2 left: the training process of worker" in caplog.text
     assert "SIGKILL" in caplog.text
