@@ -18,7 +18,7 @@ from pyspark.sql import Row, SparkSession
 from dp_spark.end_model.barrier_task import RESULT_SCHEMA, barrier_task
 from dp_spark.end_model.frames import KEY_BYTES
 from dp_spark.end_model.job import Failure, FailureKind, TrainingJob
-from dp_spark.end_model.preflight import check_cluster, task_cpus
+from dp_spark.end_model.preflight import check_cluster, task_cpus, warn_of_open_ports
 from dp_spark.errors import ConfigError, DivergedError, DpSparkError, EnvironmentProblem, TrainingError
 
 logger = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ def launch(spark: SparkSession, training: TrainingJob) -> Trained:
     """
     settings = training.settings
     check_cluster(spark, settings.num_workers)
+    warn_of_open_ports(spark.conf.get, settings)
     for left in reversed(range(settings.max_attempts)):
         outcome = _attempt(spark, training)
         if isinstance(outcome, Trained):
