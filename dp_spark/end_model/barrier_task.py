@@ -39,6 +39,7 @@ _WORKER = "dp_spark.end_model.worker"
 _TENSORFLOW_PACKAGES = ("tensorflow", "tensorflow-cpu", "tensorflow-intel")
 _TAIL_BYTES, _TAIL_LINES = 8192, 8  # how much of a crashed process's output the user sees
 _BACKLOG = 128
+_SPARKS_SECRET = "PYTHON_WORKER_FACTORY_SECRET"  # noqa: S105 - a name; a training process has no use for it
 
 Results = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
@@ -194,9 +195,10 @@ def _run_process(job: WorkerJob, host: str, listener: socket.socket) -> _Result:
 
 def _environment(num_threads: int) -> dict[str, str]:
     paths = [path or str(Path.cwd()) for path in sys.path]  # also what Spark added with --py-files
+    inherited = {name: value for name, value in os.environ.items() if name != _SPARKS_SECRET}
     return {
         "TF_CPP_MIN_LOG_LEVEL": "2",
-        **os.environ,
+        **inherited,
         "PYTHONPATH": os.pathsep.join(paths),
         "KERAS_BACKEND": "tensorflow",
         "OMP_NUM_THREADS": str(num_threads),

@@ -265,6 +265,39 @@ def test_a_killed_worker_is_started_again_and_goes_on_as_if_nothing_had_happened
         np.testing.assert_array_equal(left, right)
 
 
+def test_a_silent_worker_is_an_error_of_tensorflows_collective_and_not_a_hang(
+    spark: SparkSession,
+    storage: Storage,
+    make_manifest: MakeManifest,
+    ship_module: ShipModule,
+    tmp_path: Path,
+) -> None:
+    """One of the two processes sleeps in the user's function, long after the other has given up."""
+    text = (
+        "import pathlib, time\n"
+        "import keras\n"
+        "def build(inputs):\n"
+        "    try:\n"
+        f"        pathlib.Path({str(tmp_path / 'slept')!r}).touch(exist_ok=False)\n"
+        "        time.sleep(20)\n"
+        "    except FileExistsError:\n"
+        "        pass\n"
+        "    return keras.Sequential([keras.Input((inputs.num_features,)), keras.layers.Dense(1)])\n"
+    )
+    settings = TrainingSettings(
+        model=f"{ship_module('sleeps_once', text)}:build",
+        num_workers=2,
+        collective="tensorflow",
+        network_is_isolated=True,
+        timeout_seconds=6,
+        max_attempts=1,
+    )
+    with pytest.raises(
+        TrainingError, match=r"failed 1 times(.|\n)*(has been silent for 6 seconds|lost another)"
+    ):
+        train_end_model(spark, make_manifest(), settings, storage=storage)
+
+
 def test_the_last_lines_of_a_worker_that_always_dies_reach_the_user(
     spark: SparkSession, storage: Storage, make_manifest: MakeManifest, ship_module: ShipModule
 ) -> None:
