@@ -157,6 +157,8 @@ class EndModelConfig(_Strict):
     cache_bytes: int = TrainingSettings.cache_bytes
     checkpoint_steps: int = TrainingSettings.checkpoint_steps
     tensorboard: str = TrainingSettings.tensorboard
+    collective: Literal["authenticated", "tensorflow"] = TrainingSettings.collective
+    network_is_isolated: bool = TrainingSettings.network_is_isolated
 
     @model_validator(mode="after")
     def _is_valid(self) -> "EndModelConfig":

@@ -5,8 +5,6 @@ tell the cause from what followed from it.  (docs/training.md)
 """
 
 import contextlib
-import importlib.metadata
-import importlib.util
 import json
 import os
 import signal
@@ -21,9 +19,9 @@ from pathlib import Path
 import pyarrow as pa
 from pyspark import BarrierTaskContext, TaskContext
 
-from dp_spark import __version__
 from dp_spark.end_model.artifact import MODEL_FILE
 from dp_spark.end_model.files import replace_file
+from dp_spark.end_model.greeting import Greeting, can_connect, environment_failure, network_failure, versions
 from dp_spark.end_model.job import (
     FAILURE_FILE,
     HISTORY_FILE,
@@ -41,24 +39,11 @@ MAX_MODEL_BYTES = (
 )  # what rank 0 returns through Spark; spark.driver.maxResultSize is 1 GiB by default
 
 _WORKER = "dp_spark.end_model.worker"
-_TENSORFLOW_PACKAGES = ("tensorflow", "tensorflow-cpu", "tensorflow-intel")
 _TAIL_BYTES, _TAIL_LINES = 8192, 8  # how much of a crashed process's output the user sees
 _BACKLOG = 128
-_CONNECT_SECONDS = 10.0
+_SPARKS_SECRET = "PYTHON_WORKER_FACTORY_SECRET"  # noqa: S105 - a name; a training process has no use for it
 
 Results = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
-
-
-@dataclass(frozen=True)
-class Greeting:
-    """What the tasks tell each other before they start."""
-
-    host: str
-    port: int  # of rank 0's listener
-    python: str
-    versions: Mapping[str, str]
-    free_bytes: int | None = None  # of memory for new processes, None if not known
-    reaches_hub: bool = True
 
 
 @dataclass(frozen=True)
@@ -83,13 +68,15 @@ def barrier_task(training: TrainingJob, key: bytes, num_threads: int) -> Results
         context = BarrierTaskContext.get()
         rank = context.partitionId()
         host = context.getTaskInfos()[rank].address.rsplit(":", 1)[0]
-        with _listener(host if rank == 0 else None) as listener:
+        with _listener(host if rank == 0 else None) as listener, _kept_port(training) as kept:
             port = listener.getsockname()[1] if rank == 0 else 0
-            own = Greeting(host, port, sys.executable, _versions(), bytes_available())
+            own = Greeting(
+                host, port, sys.executable, versions(), kept.getsockname()[1], free_bytes=bytes_available()
+            )
             workers = _exchanged(context, own)
             failure = environment_failure(workers, bytes_needed(training.manifest, training.settings))
             if failure is None and len(workers) > 1:
-                reaches_hub = rank == 0 or _can_connect(workers[0].host, workers[0].port)
+                reaches_hub = rank == 0 or can_connect(workers[0].host, workers[0].port)
                 failure = network_failure(_exchanged(context, replace(own, reaches_hub=reaches_hub)))
             if failure is None:
                 with tempfile.TemporaryDirectory(prefix="dp_spark_") as directory:
@@ -102,8 +89,9 @@ def barrier_task(training: TrainingJob, key: bytes, num_threads: int) -> Results
                         parent_pid=os.getpid(),
                         num_threads=num_threads,
                         output_directory=directory,
+                        peers=_peers(training, workers),
                     )
-                    result = _run_process(job, host)
+                    result = _run_process(job, host, listener)
             else:
                 result = _Result(failure)
         yield _batch(rank, result, own.versions)
@@ -116,14 +104,6 @@ def _exchanged(context: BarrierTaskContext, own: Greeting) -> list[Greeting]:
     return [Greeting(**json.loads(text)) for text in context.allGather(json.dumps(asdict(own)))]
 
 
-def _can_connect(host: str, port: int) -> bool:
-    try:
-        with socket.create_connection((host, port), timeout=_CONNECT_SECONDS):
-            return True
-    except OSError:
-        return False
-
-
 def _listener(host: str | None) -> socket.socket:
     """Rank 0's listening socket on the address that Spark knows; an idle socket for the others."""
     listener = socket.socket()
@@ -133,80 +113,22 @@ def _listener(host: str | None) -> socket.socket:
     return listener
 
 
-def _versions() -> Mapping[str, str]:
-    """The versions that must agree; TensorFlow's is empty if it is not there. Imports none of them."""
-    found = ""
-    if importlib.util.find_spec("tensorflow") is not None:
-        found = "unknown"
-        for package in _TENSORFLOW_PACKAGES:
-            try:
-                found = importlib.metadata.version(package)
-                break
-            except importlib.metadata.PackageNotFoundError:
-                continue
-    others = {name: _version(name) for name in ("keras", "numpy", "pyarrow")}
-    python = ".".join(map(str, sys.version_info[:3]))
-    return {"tensorflow": found, "python": python, "dp_spark": __version__, **others}
+def _kept_port(training: TrainingJob) -> socket.socket:
+    """A socket that keeps a port for TensorFlow's server and never listens; an idle one if none starts."""
+    kept = socket.socket()
+    if training.settings.has_open_ports:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        kept.bind(("", 0))  # TensorFlow itself takes every interface
+    return kept
 
 
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+def _peers(training: TrainingJob, workers: Sequence[Greeting]) -> tuple[tuple[str, int], ...]:
+    if not training.settings.has_open_ports:
+        return ()
+    return tuple((worker.host, worker.tensorflow_port) for worker in workers)
 
 
-def environment_failure(workers: Sequence[Greeting], needed_bytes: int = 0) -> Failure | None:
-    """What keeps these workers from training together, if anything does.
-
-    Args:
-        workers: what they say of themselves.
-        needed_bytes: of memory, per worker.
-    """
-    without = sorted({f"{w.python} on {w.host}" for w in workers if not w.versions["tensorflow"]})
-    if without:
-        message = (
-            f"TensorFlow is not installed for the workers' Python: {', '.join(without)}. Install "
-            "dp-spark[tensorflow] there, or set PYSPARK_PYTHON to the Python that has it."
-        )
-        return Failure(FailureKind.ENVIRONMENT, message)
-    versions = sorted({json.dumps(worker.versions, sort_keys=True) for worker in workers})
-    if len(versions) > 1:
-        message = (
-            f"the workers have different versions: {'; '.join(versions)}. Give all executors the same "
-            "environment."
-        )
-        return Failure(FailureKind.ENVIRONMENT, message)
-    return _memory_failure(workers, needed_bytes)
-
-
-def _memory_failure(workers: Sequence[Greeting], needed_bytes: int) -> Failure | None:
-    for host in sorted({worker.host for worker in workers}):
-        there = [worker for worker in workers if worker.host == host]
-        free = min((worker.free_bytes for worker in there if worker.free_bytes is not None), default=None)
-        if free is not None and free < needed_bytes * len(there):
-            message = (
-                f"{host} has {free >> 20:,} MB of memory for {len(there)} training worker(s) that need about "
-                f"{needed_bytes >> 20:,} MB each. Raise spark.executor.memoryOverhead (and "
-                "spark.executor.pyspark.memory if it is set), lower cache_bytes, or use more machines."
-            )
-            return Failure(FailureKind.ENVIRONMENT, message)
-    return None
-
-
-def network_failure(workers: Sequence[Greeting]) -> Failure | None:
-    """Whether all workers reach the first one, where training would otherwise wait in vain."""
-    hub, cut_off = workers[0], sorted({worker.host for worker in workers if not worker.reaches_hub})
-    if not cut_off:
-        return None
-    message = (
-        f"the executors on {', '.join(cut_off)} cannot connect to {hub.host}:{hub.port}, where worker 0 listens. "
-        "The executors must reach each other on ephemeral TCP ports; check firewalls and network policies."
-    )
-    return Failure(FailureKind.ENVIRONMENT, message)
-
-
-def _run_process(job: WorkerJob, host: str) -> _Result:
+def _run_process(job: WorkerJob, host: str, listener: socket.socket) -> _Result:
     directory = Path(job.output_directory)
     log = directory / "stderr"
     with log.open("wb") as stderr:
@@ -219,6 +141,7 @@ def _run_process(job: WorkerJob, host: str) -> _Result:
             env=process_environment(job.num_threads, _gpus()),
             pass_fds=[job.listener_fd] if job.listener_fd >= 0 else [],
         )
+        listener.close()  # else strangers reach it after the process has closed its own
         try:
             process.communicate(job.to_json().encode())
         finally:
@@ -260,9 +183,10 @@ def process_environment(num_threads: int, gpus: Sequence[str]) -> dict[str, str]
         gpus: addresses of the GPUs that it may use; empty leaves that to the machine.
     """
     paths = [path or str(Path.cwd()) for path in sys.path]  # also what Spark added with --py-files
+    inherited = {name: value for name, value in os.environ.items() if name != _SPARKS_SECRET}
     return {
         "TF_CPP_MIN_LOG_LEVEL": "2",
-        **os.environ,
+        **inherited,
         "PYTHONPATH": os.pathsep.join(paths),
         "KERAS_BACKEND": "tensorflow",
         "OMP_NUM_THREADS": str(num_threads),

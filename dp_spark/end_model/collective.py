@@ -7,26 +7,24 @@ step: meant for models up to about 10 MB and about 10 workers. With one worker t
 """
 
 import contextlib
-import logging
 import socket
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from dp_spark.end_model.frames import Channel, Rejected, introduce, welcome
+from dp_spark.end_model.frames import FRAME_BYTES, Channel, Rejected, frames_of, introduce
+from dp_spark.end_model.lobby import Lobby
 from dp_spark.errors import TrainingError
-
-logger = logging.getLogger(__name__)
 
 Vector = npt.NDArray[np.float32]
 
-MAX_HANDSHAKES = 64  # at the same time; more connections wait in the listener's queue
 _POLL_SECONDS = 0.2
+_NUM_TRIES = 5  # to join: a flood of strangers may end a worker's handshake
+_PAUSE_SECONDS = 0.2  # between them
+_FRAME_VALUES = FRAME_BYTES // np.dtype(np.float32).itemsize
 _CONNECT_SECONDS = 10.0
 
 
@@ -73,22 +71,34 @@ class AuthenticatedStar:
         Raises:
             TrainingError: if another process is silent, hung up, or passes another length.
         """
+        total = np.array(vector, dtype=np.float32, order="C")
+        content = total.data.cast("B")
         if not self.is_hub:
             (hub,) = self.channels
-            hub.send(vector.tobytes())
-            return np.frombuffer(hub.receive(vector.nbytes), dtype=np.float32)
-        total = vector.astype(np.float32, copy=True)
-        for channel in self.channels:
-            total += np.frombuffer(channel.receive(vector.nbytes), dtype=np.float32)
-        content = total.tobytes()
-        for channel in self.channels:
-            channel.send(content)
+            for frame in frames_of(content):
+                hub.send(frame)
+            for start in range(0, total.nbytes, FRAME_BYTES):
+                hub.receive_into(content[start : start + FRAME_BYTES], total.nbytes)
+            return total
+        self._add_others(total)
+        for frame in frames_of(content):
+            for channel in self.channels:
+                channel.send(frame)
         return total
 
     def close(self) -> None:
         """Close all connections."""
         for channel in self.channels:
             channel.close()
+
+    def _add_others(self, total: Vector) -> None:
+        """Add the others' vectors in place, frame by frame: rank 1's, rank 2's, ..."""
+        for start in range(0, total.size, _FRAME_VALUES):
+            part = total[start : start + _FRAME_VALUES]
+            received = np.empty_like(part)
+            for channel in self.channels:
+                channel.receive_into(received.data.cast("B"), total.nbytes)
+                part += received
 
 
 @dataclass
@@ -121,8 +131,7 @@ def open_hub(
 ) -> AuthenticatedStar:
     """Rank 0's place in the star, once all others have joined; closes the listener.
 
-    Every connection is answered in a thread of its own with a deadline of 5 seconds: a stranger, a wrong
-    key, garbage or silence is dropped and delays nobody.
+    Strangers are dropped and delay nobody: `lobby`.
 
     Args:
         listener: bound and listening.
@@ -134,15 +143,22 @@ def open_hub(
     Raises:
         TrainingError: naming the ranks that did not join in time.
     """
-    lobby = _Lobby(key, num_workers, timeout_seconds)
+    lobby = Lobby(key, num_workers, timeout_seconds)
     deadline = time.monotonic() + join_seconds
     listener.settimeout(_POLL_SECONDS)
     with listener:
         while lobby.missing() and time.monotonic() < deadline:
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError, ConnectionAbortedError):
                 connection, address = listener.accept()
                 lobby.admit(connection, str(address))
-    return lobby.star()
+    lobby.close()
+    missing = lobby.missing()
+    if missing:
+        raise TrainingError(
+            f"workers {missing} did not join worker 0 in time: they could not "
+            "start, or cannot reach worker 0. Look at their logs; check firewalls."
+        )
+    return AuthenticatedStar(lobby.joined(), is_hub=True)
 
 
 def join_hub(address: tuple[str, int], key: bytes, rank: int, timeout_seconds: float) -> AuthenticatedStar:
@@ -157,57 +173,28 @@ def join_hub(address: tuple[str, int], key: bytes, rank: int, timeout_seconds: f
     Raises:
         TrainingError: if the hub cannot be reached, or is not of this run.
     """
-    try:
-        connection = socket.create_connection(address, timeout=_CONNECT_SECONDS)
-        return AuthenticatedStar((introduce(connection, key, rank, timeout_seconds),), is_hub=False)
-    except (OSError, Rejected) as problem:
-        raise TrainingError(
-            f"worker {rank} cannot join worker 0 at {address[0]}:{address[1]}: {problem}. The executors must "
-            "reach each other on ephemeral TCP ports; check firewalls and network policies."
-        ) from problem
-
-
-class _Lobby:
-    """The hub's connections while it waits; threads of different connections share it."""
-
-    def __init__(self, key: bytes, num_workers: int, timeout_seconds: float) -> None:
-        self._welcome: Callable[[socket.socket], Channel] = lambda connection: welcome(
-            connection, key, num_workers, timeout_seconds
-        )
-        self._ranks = range(1, num_workers)
-        self._lock = threading.Lock()
-        self._slots = threading.BoundedSemaphore(MAX_HANDSHAKES)
-        self._joined: dict[int, Channel] = {}
-
-    def missing(self) -> list[int]:
-        """The ranks that have not joined."""
-        with self._lock:
-            return [rank for rank in self._ranks if rank not in self._joined]
-
-    def admit(self, connection: socket.socket, address: str) -> None:
-        """Answer a connection in a thread of its own."""
-        self._slots.acquire()
-        threading.Thread(target=self._answer, args=(connection, address), daemon=True).start()
-
-    def star(self) -> AuthenticatedStar:
-        """The star, if all have joined."""
-        missing = self.missing()
-        if missing:
-            raise TrainingError(
-                f"workers {missing} did not join worker 0 in time: they could not "
-                "start, or cannot reach worker 0. Look at their logs; check firewalls."
-            )
-        return AuthenticatedStar(tuple(self._joined[rank] for rank in self._ranks), is_hub=True)
-
-    def _answer(self, connection: socket.socket, address: str) -> None:
+    deadline = time.monotonic() + timeout_seconds
+    for tries_left in reversed(range(_NUM_TRIES)):
         try:
-            channel = self._welcome(connection)
-            with self._lock:
-                if channel.peer in self._joined:
-                    raise Rejected(f"rank {channel.peer} has joined already")
-                self._joined[channel.peer] = channel
+            return AuthenticatedStar((_introduced(address, key, rank, timeout_seconds),), is_hub=False)
         except Rejected as reason:
-            connection.close()
-            logger.warning("dropped a connection from %s: %s", address, reason)
-        finally:
-            self._slots.release()
+            problem: Exception = reason
+        except OSError as reason:
+            problem = reason
+            break
+        if not tries_left or time.monotonic() > deadline:
+            break
+        time.sleep(_PAUSE_SECONDS)
+    raise TrainingError(
+        f"worker {rank} cannot join worker 0 at {address[0]}:{address[1]}: {problem}. The executors must "
+        "reach each other on ephemeral TCP ports; check firewalls and network policies."
+    ) from problem
+
+
+def _introduced(address: tuple[str, int], key: bytes, rank: int, timeout_seconds: float) -> Channel:
+    connection = socket.create_connection(address, timeout=_CONNECT_SECONDS)
+    try:
+        return introduce(connection, key, rank, timeout_seconds)
+    except Rejected:
+        connection.close()
+        raise

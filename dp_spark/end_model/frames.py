@@ -1,9 +1,10 @@
 """Authenticated messages between training processes, over a TCP connection.
 
-Both ends prove that they know the run's secret (HMAC-SHA256 over fresh nonces); every message then
-carries a keyed BLAKE2b code over its direction, its number and its content, with a key of this one
-connection. A stranger can neither join, alter, repeat nor drop a message unnoticed. Messages are NOT
-encrypted: who sees the network sees gradients. Nothing is unpickled.  (docs/training.md)
+Both ends prove that they know the run's secret (HMAC-SHA256 over fresh nonces). A message then travels in
+frames, each with a code, HMAC-SHA256 over its number, the length of its message and the SHA-256 digest of
+its content, with a key of this one connection and direction. A stranger can neither join, alter, repeat,
+reflect nor drop a frame unnoticed. Messages are NOT encrypted: who sees the network sees gradients. Nothing
+is unpickled.  (docs/training.md)
 """
 
 import hashlib
@@ -12,25 +13,48 @@ import secrets
 import socket
 import struct
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
 
 from dp_spark.errors import TrainingError
 
 KEY_BYTES = 32
 HANDSHAKE_SECONDS = 5.0
+FRAME_BYTES = 1 << 17  # while one end checks a frame, the other hashes the next; it fits a core's cache
 
-_MAGIC = b"dpspark1"
+_MAGIC = b"dpspark2"
 _NONCE_BYTES = 32
-_MAC_BYTES = 32
+_CODE_BYTES = 32
 _RANK = struct.Struct("<I")
 _LENGTH = struct.Struct("<Q")
-_COUNTER = struct.Struct("<Q")
-_CHUNK_BYTES = 1 << 20
+_NUMBER = struct.Struct("<Q")
+_HEADER_BYTES = _LENGTH.size + _CODE_BYTES
 
 
 class Rejected(Exception):  # noqa: N818 - an outcome, not a fault
     """The other end of a connection did not prove that it belongs to this run."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A part of a message on its way; hashed once, however many receive it.
+
+    Attributes:
+        content: at most `FRAME_BYTES` bytes.
+        message_bytes: the length of the whole message.
+        digest: SHA-256 of the content.
+    """
+
+    content: memoryview
+    message_bytes: int
+    digest: bytes
+
+
+def frames_of(message: memoryview) -> Iterator[Frame]:
+    """The frames of a message of bytes; each is hashed when it is asked for."""
+    for start in range(0, len(message), FRAME_BYTES):
+        content = message[start : start + FRAME_BYTES]
+        yield Frame(content, len(message), hashlib.sha256(content).digest())
 
 
 @dataclass
@@ -39,72 +63,78 @@ class Channel:
 
     Attributes:
         peer: the rank at the other end.
-        timeout_seconds: how long one message may take.
+        timeout_seconds: how long one frame may take.
     """
 
     peer: int
     timeout_seconds: float
-    _connection: socket.socket
-    _key: bytes
-    _sends_as: bytes
+    _connection: socket.socket = field(repr=False)
+    _send_key: bytes = field(repr=False)
+    _receive_key: bytes = field(repr=False)
     _num_sent: int = field(default=0, init=False)
     _num_received: int = field(default=0, init=False)
 
-    def send(self, content: bytes) -> None:
-        """Send one message.
+    def send(self, frame: Frame) -> None:
+        """Send one frame.
 
         Raises:
             TrainingError: if the peer hung up or takes nothing for `timeout_seconds`.
         """
-        code = self._code(self._sends_as, self._num_sent, content)
+        length = _LENGTH.pack(frame.message_bytes)
+        header = length + _code(self._send_key, self._num_sent, length, frame.digest)
         self._num_sent += 1
         try:
             self._connection.settimeout(self.timeout_seconds)
-            self._connection.sendall(_LENGTH.pack(len(content)) + code)
-            self._connection.sendall(content)
+            num_sent = self._connection.sendmsg([header, frame.content])
+            for rest in (header[num_sent:], frame.content[max(0, num_sent - _HEADER_BYTES) :]):
+                if rest:
+                    self._connection.sendall(rest)
         except OSError as problem:
             raise self._lost(problem) from problem
 
-    def receive(self, num_bytes: int) -> bytes:
-        """The next message.
+    def receive_into(self, content: memoryview, message_bytes: int) -> None:
+        """Fill a buffer with the content of the next frame; if this raises, the buffer holds rubbish.
 
         Args:
-            num_bytes: the length that it must have; also the bound of what is read.
+            content: exactly as long as the frame must be; no more is read.
+            message_bytes: the length that the whole message must have.
 
         Raises:
-            TrainingError: if the peer hung up, is silent for `timeout_seconds`, sends another
-                length, or the message is not authentic.
+            TrainingError: if the peer hung up, is silent for `timeout_seconds`, sends a message of
+                another length, or the frame is not authentic.
         """
         deadline = time.monotonic() + self.timeout_seconds
+        header = memoryview(bytearray(_HEADER_BYTES))
         try:
-            header = read_exactly(self._connection, _LENGTH.size + _MAC_BYTES, deadline)
+            self._connection.settimeout(self.timeout_seconds)
+            num_read = self._connection.recvmsg_into([header, content])[0]
+            if num_read == 0:
+                raise EOFError("connection closed")
+            read_into(self._connection, header[num_read:], deadline)
             (length,) = _LENGTH.unpack(header[: _LENGTH.size])
-            if length != num_bytes:
-                raise TrainingError(
-                    f"worker {self.peer} sent {length} bytes: expected {num_bytes}. The workers built "
-                    "different models; make your model function deterministic."
-                )
-            content = read_exactly(self._connection, num_bytes, deadline)
+            if length != message_bytes:
+                raise self._refused(length, message_bytes)
+            read_into(self._connection, content[max(0, num_read - _HEADER_BYTES) :], deadline)
         except (OSError, EOFError) as problem:
             raise self._lost(problem) from problem
-        receives_from = b"hub" if self._sends_as == b"leaf" else b"leaf"
-        code = self._code(receives_from, self._num_received, content)
+        digest = hashlib.sha256(content).digest()
+        code = _code(self._receive_key, self._num_received, header[: _LENGTH.size], digest)
         if not hmac.compare_digest(header[_LENGTH.size :], code):
             raise TrainingError(
                 f"a message in the name of worker {self.peer} is not authentic: something between the "
                 "workers alters their traffic. Check the network."
             )
         self._num_received += 1
-        return content
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
-    def _code(self, sender: bytes, number: int, content: bytes) -> bytes:
-        code = hashlib.blake2b(sender + _COUNTER.pack(number), digest_size=_MAC_BYTES, key=self._key)
-        code.update(content)
-        return code.digest()
+    def _refused(self, length: int, expected: int) -> TrainingError:
+        return TrainingError(
+            f"worker {self.peer} sent {length} bytes: expected {expected}. The workers built "
+            "different models; make your model function deterministic."
+        )
 
     def _lost(self, problem: Exception) -> TrainingError:
         if isinstance(problem, TimeoutError):
@@ -117,12 +147,12 @@ class Channel:
         )
 
 
-def read_exactly(connection: socket.socket, num_bytes: int, deadline: float) -> bytes:
-    """The next bytes of a connection.
+def read_into(connection: socket.socket, content: memoryview, deadline: float) -> None:
+    """Fill a buffer with the next bytes of a connection.
 
     Args:
         connection: the socket.
-        num_bytes: how many.
+        content: the buffer.
         deadline: of `time.monotonic()`, for all of them together: a peer that sends single bytes
             gains nothing.
 
@@ -130,18 +160,16 @@ def read_exactly(connection: socket.socket, num_bytes: int, deadline: float) -> 
         EOFError: if the connection ends before.
         TimeoutError: if the deadline passes.
     """
-    content = bytearray(num_bytes)
-    view, num_read = memoryview(content), 0
-    while num_read < num_bytes:
+    num_read = 0
+    while num_read < len(content):
         remaining = deadline - time.monotonic()
         if remaining <= 0:
             raise TimeoutError("deadline passed")
         connection.settimeout(remaining)
-        received = connection.recv_into(view[num_read : num_read + _CHUNK_BYTES])
+        received = connection.recv_into(content[num_read:])
         if received == 0:
             raise EOFError("connection closed")
         num_read += received
-    return bytes(content)
 
 
 def welcome(connection: socket.socket, key: bytes, num_workers: int, timeout_seconds: float) -> Channel:
@@ -155,7 +183,7 @@ def welcome(connection: socket.socket, key: bytes, num_workers: int, timeout_sec
     try:
         connection.settimeout(HANDSHAKE_SECONDS)
         connection.sendall(_MAGIC + own_nonce)
-        answer = read_exactly(connection, _RANK.size + _NONCE_BYTES + _MAC_BYTES, deadline)
+        answer = _read(connection, _RANK.size + _NONCE_BYTES + _CODE_BYTES, deadline)
         packed_rank, nonce, proof = answer[:4], answer[4 : 4 + _NONCE_BYTES], answer[4 + _NONCE_BYTES :]
         if not hmac.compare_digest(proof, _proof(key, b"leaf", own_nonce, nonce, packed_rank)):
             raise Rejected("wrong key")
@@ -165,7 +193,7 @@ def welcome(connection: socket.socket, key: bytes, num_workers: int, timeout_sec
         connection.sendall(_proof(key, b"hub", own_nonce, nonce, packed_rank))
     except (OSError, EOFError) as problem:
         raise Rejected(repr(problem)) from problem
-    return _channel(connection, "hub", rank, key, (own_nonce, nonce), timeout_seconds)
+    return _channel(connection, rank, timeout_seconds, _keys(key, own_nonce + nonce))
 
 
 def introduce(connection: socket.socket, key: bytes, rank: int, timeout_seconds: float) -> Channel:
@@ -177,31 +205,44 @@ def introduce(connection: socket.socket, key: bytes, rank: int, timeout_seconds:
     deadline = time.monotonic() + timeout_seconds
     own_nonce, packed_rank = secrets.token_bytes(_NONCE_BYTES), _RANK.pack(rank)
     try:
-        challenge = read_exactly(connection, len(_MAGIC) + _NONCE_BYTES, deadline)
+        challenge = _read(connection, len(_MAGIC) + _NONCE_BYTES, deadline)
         magic, nonce = challenge[: len(_MAGIC)], challenge[len(_MAGIC) :]
         if magic != _MAGIC:
             raise Rejected(f"it greets with {magic!r}")
         connection.sendall(packed_rank + own_nonce + _proof(key, b"leaf", nonce, own_nonce, packed_rank))
-        proof = read_exactly(connection, _MAC_BYTES, deadline)
+        proof = _read(connection, _CODE_BYTES, deadline)
     except (OSError, EOFError) as problem:
         raise Rejected(repr(problem)) from problem
     if not hmac.compare_digest(proof, _proof(key, b"hub", nonce, own_nonce, packed_rank)):
         raise Rejected("wrong key")
-    return _channel(connection, "leaf", 0, key, (nonce, own_nonce), timeout_seconds)
+    hub_key, leaf_key = _keys(key, nonce + own_nonce)
+    return _channel(connection, 0, timeout_seconds, (leaf_key, hub_key))
+
+
+def _read(connection: socket.socket, num_bytes: int, deadline: float) -> bytes:
+    content = bytearray(num_bytes)
+    read_into(connection, memoryview(content), deadline)
+    return bytes(content)
+
+
+def _code(key: bytes, number: int, length: bytes | memoryview, digest: bytes) -> bytes:
+    return hmac.digest(key, _NUMBER.pack(number) + length + digest, "sha256")
 
 
 def _proof(key: bytes, side: bytes, hub_nonce: bytes, leaf_nonce: bytes, packed_rank: bytes) -> bytes:
-    return hmac.digest(key, side + hub_nonce + leaf_nonce + packed_rank, "sha256")
+    return hmac.digest(key, _MAGIC + side + hub_nonce + leaf_nonce + packed_rank, "sha256")
+
+
+def _keys(key: bytes, nonces: bytes) -> tuple[bytes, bytes]:
+    """Of one connection: for what the hub sends, and for what the other end sends."""
+    return (
+        hmac.digest(key, _MAGIC + b"from hub" + nonces, "sha256"),
+        hmac.digest(key, _MAGIC + b"to hub" + nonces, "sha256"),
+    )
 
 
 def _channel(
-    connection: socket.socket,
-    side: Literal["hub", "leaf"],
-    peer: int,
-    key: bytes,
-    nonces: tuple[bytes, bytes],
-    timeout_seconds: float,
+    connection: socket.socket, peer: int, timeout_seconds: float, keys: tuple[bytes, bytes]
 ) -> Channel:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection_key = hmac.digest(key, b"messages" + b"".join(nonces), "sha256")
-    return Channel(peer, timeout_seconds, connection, connection_key, side.encode())
+    return Channel(peer, timeout_seconds, connection, *keys)

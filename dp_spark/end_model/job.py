@@ -1,7 +1,7 @@
 """What one training process is told, and what it leaves behind; no Spark, no TensorFlow."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 
 from dp_spark.end_model.checkpoint import CheckpointFile
@@ -85,16 +85,18 @@ class WorkerJob:
         parent_pid: the process that must outlive this one.
         num_threads: TensorFlow's intra-op threads.
         output_directory: where the process leaves its files; on its own machine.
+        peers: for the collective "tensorflow", host and port of TensorFlow's server on every rank.
     """
 
     training: TrainingJob
     rank: int
     hub: tuple[str, int]
-    key_hex: str
+    key_hex: str = field(repr=False)
     listener_fd: int
     parent_pid: int
     num_threads: int
     output_directory: str
+    peers: tuple[tuple[str, int], ...] = ()
 
     def to_json(self) -> str:
         """The job as JSON, the secret included: for a pipe, not for a file."""
@@ -120,4 +122,5 @@ class WorkerJob:
             class_weights=tuple(training["class_weights"]),
         )
         host, port = content.pop("hub")
-        return WorkerJob(training=job, hub=(host, port), **content)
+        peers = tuple((host, port) for host, port in content.pop("peers"))
+        return WorkerJob(training=job, hub=(host, port), peers=peers, **content)

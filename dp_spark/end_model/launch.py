@@ -21,7 +21,7 @@ from dp_spark.end_model.barrier_task import RESULT_SCHEMA, barrier_task
 from dp_spark.end_model.checkpoint import Metrics
 from dp_spark.end_model.frames import KEY_BYTES
 from dp_spark.end_model.job import Failure, FailureKind, TrainingJob
-from dp_spark.end_model.preflight import check_cluster, task_cpus
+from dp_spark.end_model.preflight import check_cluster, task_cpus, warn_of_open_ports
 from dp_spark.end_model.supervise import run_watched
 from dp_spark.end_model.watch import Watch
 from dp_spark.errors import ConfigError, DivergedError, DpSparkError, EnvironmentProblem, TrainingError
@@ -65,6 +65,7 @@ def launch(spark: SparkSession, storage: Storage, training: TrainingJob, directo
         TrainingError: if processes failed `max_attempts` times in a row without getting further; with the
             last lines of the one that failed first.
     """
+    warn_of_open_ports(spark.conf.get, training.settings)
     num_failed, before = 0, newest_checkpoint(storage, directory)
     if before is not None:
         logger.info("going on after epoch %d, step %d, of an earlier attempt", before.num_epochs, before.step)

@@ -24,8 +24,7 @@ from dp_spark.end_model.saving import save_model
 from dp_spark.end_model.scalars import Scalars
 from dp_spark.end_model.state import assign, take_from_worker_0
 from dp_spark.end_model.step import Steps, make_evaluation, make_steps
-
-NUM_INTER_OP_THREADS = 4  # the collective blocks one of them while the feed needs others
+from dp_spark.end_model.tensorflow_collective import set_devices
 
 
 def train(job: WorkerJob, collective: Collective) -> None:
@@ -73,10 +72,7 @@ def train(job: WorkerJob, collective: Collective) -> None:
 
 
 def _set_up(job: WorkerJob) -> None:
-    tf.config.threading.set_intra_op_parallelism_threads(job.num_threads)
-    tf.config.threading.set_inter_op_parallelism_threads(NUM_INTER_OP_THREADS)
-    for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
+    set_devices(job.num_threads)
     keras.config.set_dtype_policy(job.training.settings.precision)
     keras.utils.set_random_seed(job.training.settings.seed)  # this process does nothing else
 

@@ -3,15 +3,21 @@
 TensorFlow and its version are checked by the tasks themselves when they meet (`barrier_task`).
 """
 
+import logging
 import time
+from collections.abc import Callable
 
 from pyspark.errors import PySparkAttributeError
 from pyspark.sql import SparkSession
 
+from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import EnvironmentProblem
+
+logger = logging.getLogger(__name__)
 
 EXECUTORS_SECONDS = 30.0  # executors may still be registering when a job begins
 _POLL_SECONDS = 1.0
+_AUTHENTICATION = ("spark.authenticate", "spark.network.crypto.enabled", "spark.ssl.enabled")
 
 
 def check_cluster(spark: SparkSession, num_workers: int) -> None:
@@ -36,6 +42,26 @@ def check_cluster(spark: SparkSession, num_workers: int) -> None:
             )
         time.sleep(_POLL_SECONDS)
         num_slots = _num_slots(spark)
+
+
+def warn_of_open_ports(property_of: Callable[[str, str], str | None], settings: TrainingSettings) -> None:
+    """Warn where Spark's own ports ask who connects, and training is about to open ports that do not.
+
+    Refusing would say nothing new: the settings have the user's word that the network is isolated.
+
+    Args:
+        property_of: a Spark property, or the default given.
+        settings: of the run.
+    """
+    asking = [name for name in _AUTHENTICATION if property_of(name, "false") == "true"]
+    if settings.has_open_ports and asking:
+        logger.warning(
+            "collective = 'tensorflow' opens a port on every interface of each of the %d workers that asks for no "
+            "authentication, although %s is on: only the network policy protects it. Use collective = "
+            "'authenticated' if strangers share the network.",
+            settings.num_workers,
+            ", ".join(asking),
+        )
 
 
 def task_cpus(spark: SparkSession) -> int:

@@ -19,6 +19,7 @@ from dp_spark.end_model.artifact import MODEL_FILE
 from dp_spark.end_model.rows import Part
 from dp_spark.end_model.settings import InputSpec
 from dp_spark.end_model.tokens import separate_tokens
+from dp_spark.errors import SchemaError
 from dp_spark.references import import_module
 
 Scorer = Callable[[dict[str, Part]], npt.NDArray[np.float32]]
@@ -40,6 +41,7 @@ def scorer(model_bytes: bytes, inputs: InputSpec, model: str) -> Scorer:
 
     Raises:
         ConfigError: if the user's module cannot be imported.
+        SchemaError: if loading the file would run code that it brings, or it is no Keras file.
     """
     digest = hashlib.sha256(model_bytes).hexdigest()
     if digest not in _LOADED:
@@ -50,14 +52,26 @@ def scorer(model_bytes: bytes, inputs: InputSpec, model: str) -> Scorer:
     return _LOADED[digest]
 
 
+def _read_safely(path: Path) -> keras.Model:
+    """The model in a .keras file: its layers come from Keras, this package or the user's module."""
+    own = {"dp_spark>separate_tokens": separate_tokens}
+    try:
+        return keras.models.load_model(path, custom_objects=own, compile=False, safe_mode=True)
+    except (ValueError, TypeError) as problem:
+        raise SchemaError(
+            f"the end model's {MODEL_FILE} cannot be loaded safely: {problem}. Expected a Keras file whose "
+            "layers are Keras's own or of the module that its settings name: code inside the file, such as "
+            "a Lambda layer or a pickle, is never run. Train the model again with dp_spark."
+        ) from problem
+
+
 def _loaded(model_bytes: bytes, inputs: InputSpec) -> Scorer:
     with contextlib.suppress(RuntimeError):  # TensorFlow has started already: its threads stay as they are
         tf.config.threading.set_intra_op_parallelism_threads(1)
     with tempfile.TemporaryDirectory(prefix="dp_spark_") as directory:
         path = Path(directory) / MODEL_FILE
         path.write_bytes(model_bytes)
-        own = {"dp_spark>separate_tokens": separate_tokens}
-        model = keras.models.load_model(path, custom_objects=own, compile=False, safe_mode=True)
+        model = _read_safely(path)
     specs = {
         part: tf.TensorSpec((None, width), tf.float32 if part == "features" else tf.string)
         for part, width in inputs.widths.items()

@@ -15,6 +15,7 @@ _OPTIMIZERS = ("adam", "sgd")
 _SCHEDULES = ("cosine", "linear", "constant")
 _PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 BALANCED = "balanced"
+_COLLECTIVES = ("authenticated", "tensorflow")
 _MAX_NGRAMS = 2
 _MAX_VALIDATION_SHARE = 0.5
 
@@ -123,6 +124,12 @@ class TrainingSettings:
             twice what the slowest step, validation or callback takes.
         checkpoint_steps: steps between checkpoints inside an epoch; 0 writes one at the end of each epoch only.
         tensorboard: a directory that all workers reach, for TensorBoard's scalars; empty: none.
+        collective: how several workers add their gradients. "authenticated": over connections that prove
+            with a secret that they belong to the run; for models up to about 10 MB and about 8 workers.
+            "tensorflow": by `tf.distribute`, for GPUs, larger models and more workers; every worker then
+            has a port that serves anyone who reaches it.
+        network_is_isolated: your word that only this application reaches its machines' or pods' ports, by a
+            network policy or a firewall (deploy/README.md). "tensorflow" needs it.
         cache_bytes: a worker whose rows take less memory than this keeps them; else it reads its
             row groups again in every epoch.
 
@@ -153,6 +160,8 @@ class TrainingSettings:
     max_categories: int = 1_000
     num_row_ranges: int = 16
     timeout_seconds: float = 300.0
+    collective: Literal["authenticated", "tensorflow"] = "authenticated"
+    network_is_isolated: bool = False
     cache_bytes: int = 1 << 30
     checkpoint_steps: int = 0
     tensorboard: str = ""
@@ -187,6 +196,7 @@ class TrainingSettings:
         self._expect("seed", 0 <= self.seed < 2**31, "0 to 2**31 - 1")
         self._expect("ngrams", 1 <= self.ngrams <= _MAX_NGRAMS, "1 or 2")
         self._expect("validation_share", 0 <= self.validation_share <= _MAX_VALIDATION_SHARE, "0 to 0.5")
+        self._expect("collective", self.collective in _COLLECTIVES, f"one of {_COLLECTIVES}")
         self._expect("cache_bytes", self.cache_bytes >= 0, "0 or more")
         self._expect("warmup_share", 0 <= self.warmup_share < 1, "at least 0 and below 1")
         self._expect("precision", self.precision in _PRECISIONS, f"one of {_PRECISIONS}")
@@ -198,6 +208,20 @@ class TrainingSettings:
                 f"num_workers is {self.num_workers}: expected at most num_row_ranges, which is "
                 f"{self.num_row_ranges}, since each worker trains on whole ranges. Raise num_row_ranges."
             )
+
+        if self.has_open_ports and not self.network_is_isolated:
+            raise ValueError(
+                "collective is 'tensorflow' and network_is_isolated is False: TensorFlow's gRPC port listens on "
+                "every interface without authentication, and who reaches it can read and write files as the "
+                "worker does and run what he likes. Expected a network that only this application reaches: "
+                "apply deploy/kubernetes/network-policy.yaml or a firewall and set network_is_isolated = true, "
+                "or use collective = 'authenticated'."
+            )
+
+    @property
+    def has_open_ports(self) -> bool:
+        """Whether workers have ports that serve anyone: not with one worker, which has no port."""
+        return self.collective == "tensorflow" and self.num_workers > 1
 
     @property
     def is_users_model(self) -> bool:

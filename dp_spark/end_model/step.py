@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from dp_spark.end_model.collective import Alone, Collective
 from dp_spark.end_model.objective import NUM_SUMS, Sums, batch_sums
+from dp_spark.end_model.tensorflow_collective import TensorFlowCollective
 
 Flow = Callable[[tf.Tensor], tf.Tensor]
 Step = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
@@ -58,6 +59,8 @@ def _in_graph(collective: Collective) -> Flow:
     """The collective as a TensorFlow operation; the identity for a single process."""
     if isinstance(collective, Alone):
         return lambda flat: flat
+    if isinstance(collective, TensorFlowCollective):
+        return collective.all_reduce_in_graph
 
     def reduce(flat: tf.Tensor) -> tf.Tensor:
         return tf.ensure_shape(tf.numpy_function(collective.all_reduce, [flat], tf.float32), flat.shape)

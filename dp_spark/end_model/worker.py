@@ -18,17 +18,21 @@ from typing import cast
 
 from dp_spark.end_model.collective import Alone, Collective, Watched, join_hub, open_hub
 from dp_spark.end_model.job import FAILURE_FILE, Failure, FailureKind, WorkerJob
-from dp_spark.errors import ConfigError, DivergedError, DpSparkError, TrainingError
+from dp_spark.errors import ConfigError, DivergedError, DpSparkError, EnvironmentProblem, TrainingError
 from dp_spark.references import resolve_reference
 
 TRAIN = "dp_spark.end_model.loop:train"
+JOIN_TENSORFLOW = "dp_spark.end_model.tensorflow_collective:join"
 JOIN_SECONDS = 120.0  # all processes start within about a second of each other
 
 _PR_SET_PDEATHSIG = 1
 _FAILED = 1
 _WRONG_ARGUMENT = "InvalidArgumentError"  # TensorFlow's, for shapes that do not fit
+_LOST = ("UnavailableError", "AbortedError", "CancelledError")  # TensorFlow's, for a process that ended
+_SILENT = "DeadlineExceededError"
 
 Train = Callable[[WorkerJob, Collective], None]
+Join = Callable[[WorkerJob, Collective], Collective]
 
 
 def main() -> int:
@@ -53,13 +57,18 @@ def run(job: WorkerJob) -> Failure | None:
         train = cast(Train, resolve_reference(TRAIN))
     except ConfigError as problem:
         return Failure(FailureKind.ENVIRONMENT, f"{problem} The workers' Python is {sys.executable}.")
+    settings = job.training.settings
     try:
-        train(job, watched if job.training.settings.num_workers > 1 else collective)
+        if settings.has_open_ports:
+            train(job, cast(Join, resolve_reference(JOIN_TENSORFLOW))(job, watched))
+        else:
+            train(job, watched if settings.num_workers > 1 else collective)
     except Exception as problem:  # whatever it is, the driver must hear of it
-        if watched.failure is not None:
-            return Failure(FailureKind.PEER, str(watched.failure))
+        lost = _lost_peer(problem, job) if settings.has_open_ports else None
+        if watched.failure is not None or lost:
+            return Failure(FailureKind.PEER, lost or str(watched.failure))
         traceback.print_exc()
-        return _failure(problem, job.training.settings.model)
+        return _failure(problem, settings.model)
     finally:
         collective.close()
     return None
@@ -76,9 +85,27 @@ def _join(job: WorkerJob) -> Collective:
     return join_hub(job.hub, key, job.rank, seconds)
 
 
+def _lost_peer(problem: Exception, job: WorkerJob) -> str | None:
+    """What to say of another process, if an error of TensorFlow's collective is about one."""
+    if not type(problem).__module__.startswith("tensorflow"):
+        return None
+    name = type(problem).__name__
+    if name in _LOST:
+        return f"worker {job.rank} lost another worker ({name}): it ended or was killed."
+    if name == _SILENT:
+        return (
+            f"another worker than {job.rank} has been silent for {job.training.settings.timeout_seconds:g} "
+            "seconds: it hangs, or its machine is overloaded or gone. Look at the workers' logs, or raise "
+            "timeout_seconds."
+        )
+    return None
+
+
 def _failure(problem: Exception, model: str) -> Failure:
     if isinstance(problem, DivergedError):
         return Failure(FailureKind.DIVERGED, str(problem))
+    if isinstance(problem, EnvironmentProblem):
+        return Failure(FailureKind.ENVIRONMENT, str(problem))
     if isinstance(problem, TrainingError):
         return Failure(FailureKind.UNFORESEEN, str(problem))
     if isinstance(problem, DpSparkError):

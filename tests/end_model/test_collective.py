@@ -1,16 +1,50 @@
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dp_spark.end_model.collective import Alone, AuthenticatedStar, join_hub, open_hub
+from dp_spark.end_model.frames import FRAME_BYTES
+from dp_spark.end_model.job import TrainingJob, WorkerJob
+from dp_spark.end_model.settings import InputSpec, TrainingSettings
 from dp_spark.errors import TrainingError
+from dp_spark.labels.manifest import ShardManifest
 
 KEY = bytes(range(32))
 SECONDS = 5.0
+NAMES = ("star", "plain", "graph")
+PATHS = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+# One process of a run: the sum of its vector and the others' by the star, by TensorFlow, and inside a graph.
+SUMS = """
+import socket, sys
+import numpy as np
+import tensorflow as tf
+from dp_spark.end_model.collective import join_hub, open_hub
+from dp_spark.end_model.job import WorkerJob
+from dp_spark.end_model.tensorflow_collective import join
+
+job = WorkerJob.from_json(sys.stdin.read())
+key, num_workers = bytes.fromhex(job.key_hex), job.training.settings.num_workers
+if job.rank == 0:
+    star = open_hub(socket.socket(fileno=job.listener_fd), key, num_workers, 60, 60)
+else:
+    star = join_hub(job.hub, key, job.rank, 60)
+vector = np.random.default_rng(job.rank).normal(size=100_003).astype(np.float32)
+by_star = star.all_reduce(vector)
+collective = join(job, star)
+plain = collective.all_reduce(vector)
+graph = tf.function(collective.all_reduce_in_graph)(tf.constant(vector)).numpy()
+for name, total in (("star", by_star), ("plain", plain), ("graph", graph)):
+    np.save(f"{job.output_directory}/{name}{job.rank}.npy", total)
+"""
 
 
 def in_thread(action: Callable[[], object]) -> Callable[[], object]:
@@ -41,6 +75,25 @@ def listening() -> socket.socket:
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
     return listener
+
+
+def kept_port() -> socket.socket:
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    kept.bind(("", 0))
+    return kept
+
+
+def relayed_star() -> tuple[socket.socket, socket.socket, AuthenticatedStar, AuthenticatedStar]:
+    """A star of two whose connection somebody relays: his sockets to the worker and to the hub, and both."""
+    listener, relay = listening(), listening()
+    hub = in_thread(lambda: open_hub(listener, KEY, 2, SECONDS, SECONDS))
+    other = in_thread(lambda: join_hub(relay.getsockname(), KEY, 1, SECONDS))
+    near, _ = relay.accept()
+    far = socket.create_connection(listener.getsockname())
+    for source, target, num_bytes in ((far, near, 40), (near, far, 68), (far, near, 32)):  # the handshake
+        target.sendall(source.recv(num_bytes, socket.MSG_WAITALL))
+    return near, far, other(), hub()
 
 
 def star_of(num_workers: int, seconds: float = SECONDS) -> list[AuthenticatedStar]:
@@ -143,17 +196,91 @@ def test_vectors_of_different_lengths_are_refused() -> None:
 @pytest.mark.parametrize("position", [10, 60])
 def test_an_altered_message_is_refused(position: int) -> None:
     """Position 10 is in the code, 60 in the content."""
-    listener, relay = listening(), listening()
-    hub = in_thread(lambda: open_hub(listener, KEY, 2, SECONDS, SECONDS))
-    other = in_thread(lambda: join_hub(relay.getsockname(), KEY, 1, SECONDS))
-    near, _ = relay.accept()
-    far = socket.create_connection(listener.getsockname())
-    for source, target, num_bytes in ((far, near, 40), (near, far, 68), (far, near, 32)):  # the handshake
-        target.sendall(source.recv(num_bytes, socket.MSG_WAITALL))
-    star, worker = hub(), other()
+    near, far, worker, star = relayed_star()
     in_thread(lambda: worker.all_reduce(np.ones(16, np.float32)))
     message = bytearray(near.recv(40 + 64, socket.MSG_WAITALL))
     message[position] ^= 1
     far.sendall(message)
     with pytest.raises(TrainingError, match="in the name of worker 1 is not authentic"):
         star.all_reduce(np.ones(16, np.float32))
+
+
+@pytest.mark.parametrize("act", ["repeated", "left out", "swapped", "reflected"])
+def test_a_frame_out_of_its_place_is_refused(act: str) -> None:
+    """Every frame here is genuine; somebody in between has all of them and sends others than he got."""
+    near, far, worker, hub = relayed_star()
+    in_thread(lambda: worker.all_reduce(np.arange(2 * FRAME_BYTES // 4, dtype=np.float32)))
+    waiting = in_thread(lambda: hub.all_reduce(np.ones(2 * FRAME_BYTES // 4, np.float32)))
+    first, second = (near.recv(40 + FRAME_BYTES, socket.MSG_WAITALL) for _ in range(2))
+    if act == "reflected":
+        far.sendall(first + second)
+        answer = far.recv(2 * (40 + FRAME_BYTES), socket.MSG_WAITALL)
+        waiting()
+        waiting = in_thread(lambda: hub.all_reduce(np.ones(2 * FRAME_BYTES // 4, np.float32)))
+        far.sendall(answer)
+    else:
+        orders = {"repeated": first + first, "left out": second + second, "swapped": second + first}
+        far.sendall(orders[act])
+    with pytest.raises(TrainingError, match="in the name of worker 1 is not authentic"):
+        waiting()
+
+
+def test_two_frames_of_a_longer_vector_are_not_taken_for_two_vectors() -> None:
+    hub, other = star_of(2)
+    in_thread(lambda: other.all_reduce(np.ones(2 * FRAME_BYTES // 4, np.float32)))
+    with pytest.raises(TrainingError, match=f"worker 1 sent {2 * FRAME_BYTES} bytes: expected {FRAME_BYTES}"):
+        hub.all_reduce(np.ones(FRAME_BYTES // 4, np.float32))
+
+
+def test_a_worker_is_not_admitted_twice() -> None:
+    listener = listening()
+    hub = in_thread(lambda: open_hub(listener, KEY, 3, SECONDS, SECONDS))
+    first = join_hub(listener.getsockname(), KEY, 1, SECONDS)
+    impostor = in_thread(lambda: join_hub(listener.getsockname(), KEY, 1, SECONDS).all_reduce(np.ones(1)))
+    with pytest.raises(TrainingError, match="worker 0 is lost|cannot join"):
+        impostor()
+    second = join_hub(listener.getsockname(), KEY, 2, SECONDS)
+    sums = [in_thread(lambda w=w: w.all_reduce(np.ones(1, np.float32))) for w in (first, second)]
+    assert hub().all_reduce(np.ones(1, np.float32)).tolist() == [3.0]
+    assert [total().tolist() for total in sums] == [[3.0], [3.0]]
+
+
+@pytest.mark.parametrize("num_workers", [2, 3])
+def test_tensorflows_sum_is_that_of_the_star(num_workers: int, tmp_path: Path) -> None:
+    """Two processes get the same bytes; more get them up to rounding, since TensorFlow adds in a ring."""
+    ports = [kept_port() for _ in range(num_workers)]
+    listener = listening()
+    processes = []
+    for rank in range(num_workers):
+        job = WorkerJob(
+            training=TrainingJob(
+                ShardManifest("", "features", ("x",), 1, 1, 0, 0, (), ()),
+                TrainingSettings(num_workers=num_workers, collective="tensorflow", network_is_isolated=True),
+                InputSpec("features", 1),
+                "",
+            ),
+            rank=rank,
+            hub=listener.getsockname(),
+            key_hex=KEY.hex(),
+            listener_fd=listener.fileno() if rank == 0 else -1,
+            parent_pid=os.getpid(),
+            num_threads=1,
+            output_directory=str(tmp_path),
+            peers=tuple(("127.0.0.1", port.getsockname()[1]) for port in ports),
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-c", SUMS], stdin=subprocess.PIPE, pass_fds=[listener.fileno()], env=PATHS
+        )
+        process.stdin.write(job.to_json().encode())
+        process.stdin.close()
+        processes.append(process)
+    assert [process.wait(120) for process in processes] == [0] * num_workers
+    for port in (*ports, listener):
+        port.close()
+    stars, plain, graph = ([np.load(tmp_path / f"{n}{r}.npy") for r in range(num_workers)] for n in NAMES)
+    for sums in (stars, plain, graph):
+        assert all(np.array_equal(vector, sums[0]) for vector in sums)
+    np.testing.assert_array_equal(plain[0], graph[0])
+    if num_workers == 2:
+        np.testing.assert_array_equal(plain[0], stars[0])
+    np.testing.assert_allclose(plain[0], stars[0], rtol=1e-5, atol=1e-6)

@@ -13,7 +13,7 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from dp_spark.end_model.artifact import EndModel, load_end_model, save_end_model
-from dp_spark.end_model.barrier_task import Greeting, environment_failure
+from dp_spark.end_model.greeting import Greeting, environment_failure
 from dp_spark.end_model.job import TrainingJob, WorkerJob
 from dp_spark.end_model.predict import predict
 from dp_spark.end_model.settings import InputSpec, TrainingSettings
@@ -89,16 +89,21 @@ def losses(end_model: EndModel) -> list[float]:
     return [metrics["loss"] for metrics in end_model.history]
 
 
-def test_two_workers_equal_one(
+def test_two_workers_equal_one_and_both_collectives_give_the_same_bytes(
     spark: SparkSession, storage: Storage, make_manifest: MakeManifest, tmp_path: Path
 ) -> None:
     manifest = make_manifest()
     settings = replace(SGD, model="mlp", hidden_units=(8,), l2=0.001)
     one = train_end_model(spark, manifest, settings, storage=storage)
     two = train_end_model(spark, manifest, replace(settings, num_workers=2), storage=storage)
+    through_tensorflow = replace(settings, num_workers=2, collective="tensorflow", network_is_isolated=True)
+    other = train_end_model(spark, manifest, through_tensorflow, storage=storage)
     np.testing.assert_allclose(losses(two), losses(one), atol=1e-5)
     for left, right in zip(weights_of(one, tmp_path), weights_of(two, tmp_path), strict=True):
         np.testing.assert_allclose(left, right, atol=1e-5)
+    assert other.history == two.history
+    for left, right in zip(weights_of(other, tmp_path), weights_of(two, tmp_path), strict=True):
+        np.testing.assert_array_equal(left, right)
     assert losses(one)[-1] < losses(one)[0]
     assert os.listdir(manifest.path) == ["shards"]  # no checkpoint is left
 
@@ -186,6 +191,39 @@ def test_texts_without_a_token_are_refused(
 ) -> None:
     with pytest.raises(SchemaError, match="column 'comment' hold no token"):
         train_end_model(spark, make_manifest((2,), ["...", ""]), TrainingSettings(), storage=storage)
+
+
+def test_a_silent_worker_is_an_error_of_tensorflows_collective_and_not_a_hang(
+    spark: SparkSession,
+    storage: Storage,
+    make_manifest: MakeManifest,
+    ship_module: ShipModule,
+    tmp_path: Path,
+) -> None:
+    """One of the two processes sleeps in the user's function, long after the other has given up."""
+    text = (
+        "import pathlib, time\n"
+        "import keras\n"
+        "def build(inputs):\n"
+        "    try:\n"
+        f"        pathlib.Path({str(tmp_path / 'slept')!r}).touch(exist_ok=False)\n"
+        "        time.sleep(20)\n"
+        "    except FileExistsError:\n"
+        "        pass\n"
+        "    return keras.Sequential([keras.Input((inputs.num_features,)), keras.layers.Dense(1)])\n"
+    )
+    settings = TrainingSettings(
+        model=f"{ship_module('sleeps_once', text)}:build",
+        num_workers=2,
+        collective="tensorflow",
+        network_is_isolated=True,
+        timeout_seconds=6,
+        max_attempts=1,
+    )
+    with pytest.raises(
+        TrainingError, match=r"failed 1 times(.|\n)*(has been silent for 6 seconds|lost another)"
+    ):
+        train_end_model(spark, make_manifest(), settings, storage=storage)
 
 
 def test_the_last_lines_of_a_worker_that_always_dies_reach_the_user(
