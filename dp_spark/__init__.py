@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from dp_spark.labels.label import label as label
     from dp_spark.labels.manifest import ShardManifest as ShardManifest
     from dp_spark.labels.shards import write_shards as write_shards
-    from dp_spark.report.evaluate import Report as Report
+    from dp_spark.report.scores import Report as Report
     from dp_spark.report.evaluate import evaluate as evaluate
     from dp_spark.report.trial import Trial as Trial
     from dp_spark.report.trial import try_lfs as try_lfs
@@ -70,7 +70,7 @@ _MODULES = {
     "LabelingFunction": "dp_spark.labeling.labeling_function",
     "NEGATIVE": "dp_spark.labeling.votes",
     "POSITIVE": "dp_spark.labeling.votes",
-    "Report": "dp_spark.report.evaluate",
+    "Report": "dp_spark.report.scores",
     "ShardManifest": "dp_spark.labels.manifest",
     "Storage": "dp_spark.storage",
     "TrainingSettings": "dp_spark.end_model.settings",

@@ -9,7 +9,7 @@ from dp_spark.counting.summary import LFSummary
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.lf_runs import LFRun
-from dp_spark.report.evaluate import Report
+from dp_spark.report.scores import Report
 
 _ACCURACY_NAMES = {
     "majority_vote_accuracy": "all.majority_vote",
