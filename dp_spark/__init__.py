@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from dp_spark.labels.label import label as label
     from dp_spark.labels.manifest import ShardManifest as ShardManifest
     from dp_spark.labels.shards import write_shards as write_shards
-    from dp_spark.report.scores import Report as Report
     from dp_spark.report.evaluate import evaluate as evaluate
+    from dp_spark.report.scores import Report as Report
     from dp_spark.report.trial import Trial as Trial
     from dp_spark.report.trial import try_lfs as try_lfs
     from dp_spark.storage import Storage as Storage

@@ -131,7 +131,10 @@ def _label_scores(
         "oracle_label_accuracy": label(matrix, oracle),
     }
     gold = gold_table(storage.spark, task)
-    return {name: evaluate(labels, gold, key=KEY, num_replicates=0).all.accuracy for name, labels in tables.items()}
+    return {
+        name: evaluate(labels, gold, key=KEY, num_replicates=0).all.accuracy
+        for name, labels in tables.items()
+    }
 
 
 def _model_of(fitted: LabelModel, accuracies: Vector, name: str, balance: Vector | None = None) -> LabelModel:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from dp_spark.errors import SchemaError
 from dp_spark.labels.label import NUM_VOTES, PROB_LABEL
@@ -24,6 +25,8 @@ from dp_spark.report.scored_rows import (
     label_rows,
     num_classes_of,
     refuse_bad_rows,
+    refuse_mixed_labels,
+    refuse_zero_for_negative,
 )
 from dp_spark.report.scores import Interval, Report, replicated_scores, report_of
 from dp_spark.tables import refuse_duplicate_keys, refuse_missing_columns
@@ -155,14 +158,17 @@ def compare(
         refuse_missing_columns(table, {"compare": [*key, PROB_LABEL]}, f"the table {name!r}")
     refuse_missing_columns(gold, {"compare": [*key, gold_column, *cluster]}, "the table of gold labels")
     refuse_duplicate_keys(gold, key)
-    known = gold_rows(gold, key, gold_column, cluster).where(f"{GOLD} != 0")
-    joined = known
+    refuse_mixed_labels(tables)
+    truth = gold_rows(gold, key, gold_column, cluster)
+    joined = truth.where(f"{GOLD} != 0")
     for i, table in enumerate(tables.values()):
         joined = joined.join(label_rows(table, i, key), on=list(key), how="left")
-    scoring = Scoring(tuple(tables), num_classes_of(tables[subject]), num_replicates, seed)
+    num_classes = num_classes_of(next(iter(tables.values())))
+    num_known = _count_known(truth, num_classes, gold_column)
+    scoring = Scoring(tuple(tables), num_classes, num_replicates, seed)
     sums = scoring.sums(joined.withColumn(COVERED_COLUMN, covered(joined)))
     refuse_bad_rows(sums, scoring, gold_column)
-    _refuse_repeated_rows(sums, known.count(), tables, key)
+    _refuse_repeated_rows(sums, num_known, tables, key)
     has_votes = any(NUM_VOTES in table.columns for table in tables.values())
     return comparison_of(sums, scoring.names, subject, has_votes)
 
@@ -227,6 +233,16 @@ def _sign(difference: Difference | None) -> bool | None:
 
 def _with_interval(value: float, interval: Interval) -> str:
     return f"{value:+.3f} ({interval[0]:+.3f} to {interval[1]:+.3f})"
+
+
+def _count_known(truth: DataFrame, num_classes: int, gold_column: str) -> int:
+    """How many rows have a gold label."""
+    values = {"known": F.col(GOLD) != 0, "zeros": F.col(GOLD) == 0, "ones": F.col(GOLD) == 1}
+    row = truth.agg(*(F.count_if(is_one).alias(name) for name, is_one in values.items())).first()
+    known, zeros, ones = (int(row[name]) if row else 0 for name in values)
+    if num_classes == 2:
+        refuse_zero_for_negative(zeros, ones, known, gold_column)
+    return known
 
 
 def _refuse_repeated_rows(

@@ -49,7 +49,7 @@ def poisson_weights(units: Units, num_replicates: int, seed: int) -> Weights:
     with np.errstate(over="ignore"):
         counters = np.arange(1, num_words + 1, dtype=np.uint64) * np.uint64(_GOLDEN)
         words = _mixed(start[:, None] + counters)
-    return _WEIGHT_OF[words.astype("<u8").view("<u2")[:, :num_replicates]]
+    return np.asarray(_WEIGHT_OF[words.astype("<u8").view("<u2")[:, :num_replicates]])
 
 
 def percentile_interval(values: npt.NDArray[np.float64], num_rows: int) -> tuple[float, float] | None:

@@ -72,18 +72,18 @@ class ScoreSums:
 
     @property
     def num_classes(self) -> int:
-        """k."""
-        return self.gold.shape[1]
+        """K."""
+        return int(self.gold.shape[1])
 
     @property
     def num_tables(self) -> int:
-        """t."""
-        return self.loss.shape[1]
+        """T."""
+        return int(self.loss.shape[1])
 
     @property
     def num_replicates(self) -> int:
         """R."""
-        return self.gold.shape[2] - 1
+        return int(self.gold.shape[2]) - 1
 
     def __add__(self, other: Self) -> Self:
         """The sums of both together."""

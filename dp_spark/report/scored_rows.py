@@ -4,7 +4,7 @@ A joined table has these columns: UNIT, what the bootstrap draws; COVERED; GOLD;
 and `found_i`, whether it has the row at all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +51,7 @@ class Scoring:
 
 
 def num_classes_of(table: DataFrame) -> int:
-    """k of a table of labels: 2 if `prob_label` is a number, else the length of the first array in it."""
+    """K of a table of labels: 2 if `prob_label` is a number, else the length of the first array in it."""
     if not isinstance(table.schema[PROB_LABEL].dataType, ArrayType):
         return 2
     found = table.where(F.col(PROB_LABEL).isNotNull()).select(F.size(PROB_LABEL).alias("k")).limit(1)
@@ -96,19 +96,14 @@ def refuse_bad_rows(sums: ScoreSums, scoring: Scoring, gold_column: str) -> None
         SchemaError: naming the table and how many there are.
     """
     num_rows, known, bad_gold, zeros, ones = sums.counts
-    classes = classes_of(scoring.num_classes)
     expected = "-1 or +1" if scoring.num_classes == 2 else f"1 to {scoring.num_classes}"
     if bad_gold:
         raise SchemaError(
             f"{bad_gold:.0f} values of {gold_column!r} are not gold labels: expected {expected}, "
             "and 0 or null where the truth is not known. Recode the column."
         )
-    if zeros and ones and ones == known and classes[0] < 0:
-        raise SchemaError(
-            f"{gold_column!r} holds {zeros:.0f} times 0 and {ones:.0f} times 1, but "
-            "never -1: expected -1 for the negative class. Recode 0 as -1, or as null if it says that the "
-            "truth is not known."
-        )
+    if scoring.num_classes == 2:
+        refuse_zero_for_negative(int(zeros), int(ones), int(known), gold_column)
     for name, bad, missing in zip(scoring.names, sums.bad_labels, sums.missing, strict=True):
         if missing:
             raise SchemaError(
@@ -124,6 +119,35 @@ def refuse_bad_rows(sums: ScoreSums, scoring: Scoring, gold_column: str) -> None
         raise SchemaError(
             f"none of {num_rows:.0f} labels has a gold label: expected keys that occur in both tables. "
             "Check that both have the same key columns and values."
+        )
+
+
+def refuse_zero_for_negative(num_zeros: int, num_ones: int, num_known: int, gold_column: str) -> None:
+    """Refuse gold labels of two classes that are written 0 and 1.
+
+    Raises:
+        SchemaError: with how many there are of each.
+    """
+    if num_zeros and num_ones and num_ones == num_known:
+        raise SchemaError(
+            f"{gold_column!r} holds {num_zeros} times 0 and {num_ones} times 1, but "
+            "never -1: expected -1 for the negative class. Recode 0 as -1, or as null if it says that the "
+            "truth is not known."
+        )
+
+
+def refuse_mixed_labels(tables: Mapping[str, DataFrame]) -> None:
+    """Refuse tables of which some hold one probability and others one per class.
+
+    Raises:
+        SchemaError: naming the type of each.
+    """
+    kinds = {name: table.schema[PROB_LABEL].dataType for name, table in tables.items()}
+    if len({isinstance(kind, ArrayType) for kind in kinds.values()}) > 1:
+        found = {name: kind.simpleString() for name, kind in kinds.items()}
+        raise SchemaError(
+            f"{PROB_LABEL!r} is of the types {found}: expected a number in all tables, or an array of k "
+            "numbers in all. Compare tables of one task."
         )
 
 
