@@ -146,7 +146,10 @@ def compare(
         gold: as of `evaluate`.
         key: the columns to join by; unique in every table.
         subject: the table that the others are compared with.
-        gold_column, num_replicates, seed, cluster: as of `evaluate`.
+        gold_column: as of `evaluate`.
+        num_replicates: as of `evaluate`.
+        seed: as of `evaluate`.
+        cluster: as of `evaluate`.
 
     Raises:
         SchemaError: as of `evaluate`; if a table lacks rows that have a gold label, or holds a key twice.
