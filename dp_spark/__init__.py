@@ -3,7 +3,7 @@
     DataFrame ──apply_lfs──▶ LabelMatrix ──count_votes──▶ VoteCounts ──fit_label_model──▶ LabelModel
     LabelMatrix + LabelModel ──label──▶ DataFrame(key…, prob_label, num_votes)
     DataFrame + labels ──write_shards──▶ ShardManifest ──train_end_model──▶ EndModel ──predict──▶ DataFrame
-    gold + any prob_label table ──evaluate──▶ Report
+    gold + any prob_label table ──evaluate──▶ Report;  gold + several ──compare──▶ Comparison
 
 Notation, used everywhere: n data points; m labeling functions (LFs); k classes; L the (n, m) label matrix of
 votes, λ a row of it; 0 abstains; N = |L|ᵀ|L| overlaps; Z the (m, m) agreement matrix; p accuracies and
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from dp_spark.labels.label import label as label
     from dp_spark.labels.manifest import ShardManifest as ShardManifest
     from dp_spark.labels.shards import write_shards as write_shards
+    from dp_spark.report.comparison import Comparison as Comparison
+    from dp_spark.report.comparison import compare as compare
     from dp_spark.report.evaluate import evaluate as evaluate
     from dp_spark.report.scores import Report as Report
     from dp_spark.report.trial import Trial as Trial
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "ABSTAIN": "dp_spark.labeling.votes",
+    "Comparison": "dp_spark.report.comparison",
     "EndModel": "dp_spark.end_model.artifact",
     "LFRun": "dp_spark.labeling.lf_runs",
     "LabelMatrix": "dp_spark.labeling.matrix",
@@ -79,6 +82,7 @@ _MODULES = {
     "batch_labeling_function": "dp_spark.labeling.functions",
     "calibration": "dp_spark.label_model.calibration",
     "column_lf": "dp_spark.labeling.column_lfs",
+    "compare": "dp_spark.report.comparison",
     "conflicting_rows": "dp_spark.counting.conflicts",
     "count_gold": "dp_spark.counting.gold",
     "count_votes": "dp_spark.counting.count",
