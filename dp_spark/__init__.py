@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from dp_spark.labels.label import label as label
     from dp_spark.labels.manifest import ShardManifest as ShardManifest
     from dp_spark.labels.shards import write_shards as write_shards
+    from dp_spark.report.compare import compare as compare
     from dp_spark.report.comparison import Comparison as Comparison
-    from dp_spark.report.comparison import compare as compare
     from dp_spark.report.evaluate import evaluate as evaluate
     from dp_spark.report.scores import Report as Report
     from dp_spark.report.trial import Trial as Trial
@@ -82,7 +82,7 @@ _MODULES = {
     "batch_labeling_function": "dp_spark.labeling.functions",
     "calibration": "dp_spark.label_model.calibration",
     "column_lf": "dp_spark.labeling.column_lfs",
-    "compare": "dp_spark.report.comparison",
+    "compare": "dp_spark.report.compare",
     "conflicting_rows": "dp_spark.counting.conflicts",
     "count_gold": "dp_spark.counting.gold",
     "count_votes": "dp_spark.counting.count",

@@ -31,8 +31,8 @@ class TableConfig(_Strict):
     Attributes:
         path: a Parquet table, anywhere Spark reads.
         key: columns that identify a row.
-        gold: a column with the truth (-1, +1; 0 or null where it is not known), for evaluation only: labeling
-            functions and training never see it.
+        gold: a column with the truth (-1, +1, or 1 to k; 0 or null where it is not known), for evaluation only:
+            labeling functions and the training of the end model never see it.
         split: a column that says "train" or "test" (other values are in neither part); if it is not
             given, `test_share` of the rows are set apart by a hash of the key.
         test_share: see `split`.

@@ -14,7 +14,8 @@ from dp_spark.end_model.train import train_end_model
 from dp_spark.label_model.fit import fit_label_model
 from dp_spark.labels.label import PROB_LABEL, label
 from dp_spark.labels.shards import read_manifest, write_shards
-from dp_spark.report.comparison import Comparison, compare
+from dp_spark.report.compare import compare
+from dp_spark.report.comparison import Comparison
 from dp_spark.report.metrics import lf_rows, pipeline_metrics
 from dp_spark.run import (
     GOLD_END_MODEL,

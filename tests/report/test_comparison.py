@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from dp_spark.errors import SchemaError
-from dp_spark.report.comparison import MOST_FREQUENT_CLASS, compare, comparison_of
+from dp_spark.report.compare import compare
+from dp_spark.report.comparison import MOST_FREQUENT_CLASS, comparison_of
 from dp_spark.report.score_sums import Rows, empty_sums
 from dp_spark.report.scores_text import comparison_lines
 

@@ -97,6 +97,13 @@ def test_a_missing_column_is_named(spark):
         evaluate(left, left, key=["id"])
 
 
+def test_readers_of_older_metrics_find_every_number_where_it_was(report):
+    numbers = "num_data_points num_positive accuracy precision recall f1 log_loss expected_calibration_error"
+    content = report.to_dict()
+    assert set(content) == {"all", "covered", "uncovered", "num_without_gold"}
+    assert all(set(numbers.split()) < set(content[part]) for part in ("all", "covered", "uncovered"))
+
+
 #                id  probabilities      votes gold
 OF_THREE = [
     (1, [0.7, 0.2, 0.1], 2, 1),
