@@ -1,7 +1,7 @@
 """Joined rows of labels and gold to their sums, where the rows are; problems are counted and refused.
 
-A joined table has these columns: UNIT, what the bootstrap draws; COVERED; GOLD; and for table i `prob_i`
-and `found_i`, whether it has the row at all.
+A joined table has these columns: UNIT, what the bootstrap draws; COVERED; GOLD; and for table i `_prob_i`
+and `_found_i`, whether it has the row at all.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -46,12 +46,12 @@ class Scoring:
         """The sums of all rows of a joined table, in one pass."""
         start = empty_sums(self.num_classes, len(self.names), self.num_replicates, self.seed)
         columns = [UNIT, COVERED_COLUMN, GOLD]
-        columns += [name for i in range(len(self.names)) for name in (f"prob_{i}", f"found_{i}")]
+        columns += [name for i in range(len(self.names)) for name in (f"_prob_{i}", f"_found_{i}")]
         return count_batches(joined.select(*columns), start, _counter(self.num_classes))
 
 
 def num_classes_of(table: DataFrame) -> int:
-    """K of a table of labels: 2 if `prob_label` is a number, else the length of the first array in it."""
+    """The number of classes of a table of labels: 2 if `prob_label` is a number, else the length of the first array in it."""
     if not isinstance(table.schema[PROB_LABEL].dataType, ArrayType):
         return 2
     found = table.where(F.col(PROB_LABEL).isNotNull()).select(F.size(PROB_LABEL).alias("k")).limit(1)
@@ -76,16 +76,16 @@ def gold_rows(gold: DataFrame, key: Sequence[str], gold_column: str, cluster: Se
 
 
 def label_rows(table: DataFrame, position: int, key: Sequence[str]) -> DataFrame:
-    """The key columns, the labels of table number `position`, and `votes_i` if it has `num_votes`."""
+    """The key columns, the labels of table number `position`, and `_votes_i` if it has `num_votes`."""
     kind = "array<double>" if isinstance(table.schema[PROB_LABEL].dataType, ArrayType) else "double"
-    votes = [F.col(NUM_VOTES).alias(f"votes_{position}")] if NUM_VOTES in table.columns else []
-    prob = F.col(PROB_LABEL).cast(kind).alias(f"prob_{position}")
-    return table.select(*map(quoted, key), prob, F.lit(True).alias(f"found_{position}"), *votes)
+    votes = [F.col(NUM_VOTES).alias(f"_votes_{position}")] if NUM_VOTES in table.columns else []
+    prob = F.col(PROB_LABEL).cast(kind).alias(f"_prob_{position}")
+    return table.select(*map(quoted, key), prob, F.lit(True).alias(f"_found_{position}"), *votes)
 
 
 def covered(joined: DataFrame) -> Column:
     """Whether a row has a vote, by the first table that says so; all are if none does."""
-    votes = [F.col(name) for name in joined.columns if name.startswith("votes_")]
+    votes = [F.col(name) for name in joined.columns if name.startswith("_votes_")]
     return (F.coalesce(*votes, F.lit(0)) > 0 if votes else F.lit(True)).alias(COVERED_COLUMN)
 
 
