@@ -51,7 +51,7 @@ class Scoring:
 
 
 def num_classes_of(table: DataFrame) -> int:
-    """The number of classes of a table of labels: 2 if `prob_label` is a number, else the length of the first array in it."""
+    """The number of classes of a table of labels: 2, or the length of the first array in `prob_label`."""
     if not isinstance(table.schema[PROB_LABEL].dataType, ArrayType):
         return 2
     found = table.where(F.col(PROB_LABEL).isNotNull()).select(F.size(PROB_LABEL).alias("k")).limit(1)
