@@ -3,7 +3,7 @@
     DataFrame ──apply_lfs──▶ LabelMatrix ──count_votes──▶ VoteCounts ──fit_label_model──▶ LabelModel
     LabelMatrix + LabelModel ──label──▶ DataFrame(key…, prob_label, num_votes)
     DataFrame + labels ──write_shards──▶ ShardManifest ──train_end_model──▶ EndModel ──predict──▶ DataFrame
-    gold + any prob_label table ──evaluate──▶ Report
+    gold + any prob_label table ──evaluate──▶ Report;  gold + several ──compare──▶ Comparison
 
 Notation, used everywhere: n data points; m labeling functions (LFs); k classes; L the (n, m) label matrix of
 votes, λ a row of it; 0 abstains; N = |L|ᵀ|L| overlaps; Z the (m, m) agreement matrix; p accuracies and
@@ -56,14 +56,17 @@ if TYPE_CHECKING:
     from dp_spark.labels.label import label as label
     from dp_spark.labels.manifest import ShardManifest as ShardManifest
     from dp_spark.labels.shards import write_shards as write_shards
-    from dp_spark.report.evaluate import Report as Report
+    from dp_spark.report.compare import compare as compare
+    from dp_spark.report.comparison import Comparison as Comparison
     from dp_spark.report.evaluate import evaluate as evaluate
+    from dp_spark.report.scores import Report as Report
     from dp_spark.report.trial import Trial as Trial
     from dp_spark.report.trial import try_lfs as try_lfs
     from dp_spark.storage import Storage as Storage
 
 _MODULES = {
     "ABSTAIN": "dp_spark.labeling.votes",
+    "Comparison": "dp_spark.report.comparison",
     "EndModel": "dp_spark.end_model.artifact",
     "LFRun": "dp_spark.labeling.lf_runs",
     "LabelMatrix": "dp_spark.labeling.matrix",
@@ -71,7 +74,7 @@ _MODULES = {
     "LabelingFunction": "dp_spark.labeling.labeling_function",
     "NEGATIVE": "dp_spark.labeling.votes",
     "POSITIVE": "dp_spark.labeling.votes",
-    "Report": "dp_spark.report.evaluate",
+    "Report": "dp_spark.report.scores",
     "ShardManifest": "dp_spark.labels.manifest",
     "Storage": "dp_spark.storage",
     "TrainingSettings": "dp_spark.end_model.settings",
@@ -80,6 +83,7 @@ _MODULES = {
     "batch_labeling_function": "dp_spark.labeling.functions",
     "calibration": "dp_spark.label_model.calibration",
     "column_lf": "dp_spark.labeling.column_lfs",
+    "compare": "dp_spark.report.compare",
     "conflicting_rows": "dp_spark.counting.conflicts",
     "count_gold": "dp_spark.counting.gold",
     "count_votes": "dp_spark.counting.count",

@@ -121,7 +121,10 @@ def _one_stage(name: str) -> Callable[[argparse.Namespace], None]:
     def function(options: argparse.Namespace) -> None:
         run = _run(options, f"dp_spark {name} {options.config}")
         run_stage(run, name)
-        print(f"{name}: wrote {run.path(STAGES[name][1])}")
+        result = run.path(STAGES[name][1])
+        print(
+            f"{name}: wrote {result}" if run.storage.exists(result) else f"{name}: there is nothing to write"
+        )
 
     return function
 

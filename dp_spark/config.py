@@ -16,6 +16,7 @@ from dp_spark.label_model.names import ModelName
 from dp_spark.labeling.labeling_function import refuse_bad_budget
 from dp_spark.labeling.votes import Classes
 from dp_spark.labeling.watch import LF_TIMEOUT_SECONDS
+from dp_spark.report.resampling import NUM_REPLICATES
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -30,8 +31,8 @@ class TableConfig(_Strict):
     Attributes:
         path: a Parquet table, anywhere Spark reads.
         key: columns that identify a row.
-        gold: a column with the truth (-1, +1; 0 or null where it is not known), for evaluation only: labeling
-            functions and training never see it.
+        gold: a column with the truth (-1, +1, or 1 to k; 0 or null where it is not known), for evaluation only:
+            labeling functions and the training of the end model never see it.
         split: a column that says "train" or "test" (other values are in neither part); if it is not
             given, `test_share` of the rows are set apart by a hash of the key.
         test_share: see `split`.
@@ -171,6 +172,21 @@ class EndModelConfig(_Strict):
         return TrainingSettings(**{**values, "hidden_units": tuple(self.hidden_units)})
 
 
+class EvaluationConfig(_Strict):
+    """[evaluation]: what the end model is compared with, and how intervals are computed.
+
+    Attributes:
+        gold_end_model: where training rows have gold labels, train the same end model on them, as a yardstick. It
+            costs one more training of as many rows as have gold: where labeling functions are needed, these are few.
+        num_replicates: of the bootstrap; 0 gives no intervals.
+        seed: of the replicates.
+    """
+
+    gold_end_model: bool = True
+    num_replicates: int = Field(default=NUM_REPLICATES, ge=0, le=10_000)
+    seed: int = Field(default=0, ge=0)
+
+
 class PipelineConfig(_Strict):
     """A whole configuration file.
 
@@ -184,6 +200,7 @@ class PipelineConfig(_Strict):
     label_model: LabelModelConfig = LabelModelConfig()
     training_set: TrainingSetConfig
     end_model: EndModelConfig = EndModelConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
 
 
 def parse_config(text: str, source: str) -> PipelineConfig:

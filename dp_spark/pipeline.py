@@ -5,8 +5,10 @@ import json
 import logging
 from collections.abc import Callable
 
+from dp_spark.config import EvaluationConfig
 from dp_spark.end_model.preflight import check_cluster
 from dp_spark.errors import ConfigError, DpSparkError, MissingResultError, OutputExistsError, SchemaError
+from dp_spark.evaluation import wanted_gold_end_model
 from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.inputs import refuse_unusable_inputs
 from dp_spark.references import resolve_reference
@@ -28,7 +30,6 @@ from dp_spark.tables import quoted
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"  # what the results of a directory were made from
-NUM_END_MODEL_CLASSES = 2
 OWN_NAMES = RESULT_NAMES | {RUN_FILE}
 
 _MAY_RESUME = "the stages before it are complete: correct the cause and pass --resume"
@@ -45,9 +46,14 @@ _FIRST_READER = {
     "label_model": "fit-label-model",
     "training_set": "write-shards",
     "end_model": "train-end-model",
+    "evaluation": "evaluate",  # train-gold-model, too, but it may leave no result
 }
 # What these parts were in runs of versions that did not know them.
-_ADDED: dict[str, object] = {"label_model.gold": None, "table.cluster": []}
+_ADDED: dict[str, object] = {
+    "label_model.gold": None,
+    "table.cluster": [],
+    "evaluation": EvaluationConfig().model_dump(mode="json"),
+}
 # How to read a result so that it is refused if it was made from an earlier version of another one.
 _CHECKED_READ: dict[str, Callable[[Run], object]] = {
     "count-votes": read_counts,
@@ -55,7 +61,10 @@ _CHECKED_READ: dict[str, Callable[[Run], object]] = {
     "write-shards": read_training_set,
     "train-end-model": read_end_model,
     "predict": read_predictions,
+    "train-gold-model": wanted_gold_end_model,
 }
+# Stages that may leave no result, and the stage that would read it.
+_ONLY_READER = {"train-gold-model": "evaluate"}
 
 
 def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
@@ -72,8 +81,8 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
         OutputExistsError: if the directory holds results and may not be replaced, or holds other files or
             the table.
         EnvironmentProblem: if the training workers do not fit on the cluster; before anything is computed.
-        ConfigError: if the LFs cannot be loaded or vote for more than two classes, or if they or the
-            configuration changed since the complete stages of the run that is to be resumed.
+        ConfigError: if the LFs cannot be loaded, or if they or the configuration changed since the complete
+            stages of the run that is to be resumed.
         DpSparkError: whatever a stage raises.
     """
     is_new = set(run.storage.list_names(run.directory)) <= {RUN_FILE}
@@ -98,6 +107,10 @@ def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
                 _CHECKED_READ[name](run)
             logger.info("skipped %s: %s is there", name, output)
             continue
+        reader = STAGES[_ONLY_READER[name]][1] if name in _ONLY_READER else None
+        if reader and run.storage.exists(run.path(reader)):
+            logger.info("skipped %s: %s, which alone would read its result, is there", name, reader)
+            continue
         try:
             with stage(run.spark, name, run.seconds):
                 function(run)
@@ -112,14 +125,8 @@ def _check_before_work(run: Run) -> None:
     """Find before any work what would stop a later stage: LFs, model, columns, splits, cluster."""
     config = run.config
     load_lfs(run)
-    if config.labeling.classes.num_classes != NUM_END_MODEL_CLASSES:
-        raise ConfigError(
-            f"labeling.num_classes is {config.labeling.classes.num_classes}: the end model is for two classes so "
-            "far. Run the stages apply-lfs, count-votes, fit-label-model and label alone, or vote for one "
-            "class against the rest."
-        )
-    if config.end_model.settings().is_users_model:
-        resolve_reference(config.end_model.model)
+    for reference in config.end_model.settings().references:
+        resolve_reference(reference)
     points, inputs = read_points(run), config.training_set
     columns = InputColumns.of(inputs.features, inputs.text, inputs.categories)
     refuse_unusable_inputs(points, columns)

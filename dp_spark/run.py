@@ -22,8 +22,10 @@ from dp_spark.labels.label import LABELS_KIND
 from dp_spark.labels.manifest import ShardManifest
 from dp_spark.labels.shards import read_manifest
 from dp_spark.references import resolve_reference
-from dp_spark.storage import Storage, join_path
+from dp_spark.storage import Storage, join_path, publish
 from dp_spark.tables import quoted, read_table, refuse_missing_columns, write_table
+
+GOLD_END_MODEL = "gold_end_model"  # the name of a result, and of its scores
 
 _HASH_BUCKETS = 1_000_000  # resolution of `test_share`
 
@@ -197,6 +199,26 @@ def read_predictions(run: Run) -> DataFrame:
         description["end_model"] == read_end_model(run).digest, "predictions", "end_model", "predict"
     )
     return predictions
+
+
+def read_gold_end_model(run: Run) -> EndModel:
+    """The end model that was trained on gold; raises as `read_end_model`, and if that is trained otherwise now."""
+    model, end_model = load_end_model(run.storage, run.path(GOLD_END_MODEL)), read_end_model(run)
+    is_current = (model.settings, model.columns) == (end_model.settings, end_model.columns)
+    _refuse_stale(is_current, GOLD_END_MODEL, "end_model", "train-gold-model")
+    return model
+
+
+def publish_file(run: Run, name: str, content: bytes) -> None:
+    """Write one of the run's results that is a file."""
+    with publish(run.storage, run.path(name), overwrite=run.overwrite) as staged:
+        run.storage.write_bytes(staged, content)
+
+
+def publish_table(run: Run, name: str, df: DataFrame, kind: str, description: dict[str, object]) -> None:
+    """Write one of the run's results that is a table; `kind` and `description` as of `write_table`."""
+    key, path = run.config.table.key, run.path(name)
+    write_table(df, path, run.storage, kind=kind, description=description, key=key, overwrite=run.overwrite)
 
 
 def _refuse_stale(is_current: bool, result: str, made_from: str, verb: str) -> None:

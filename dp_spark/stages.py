@@ -3,42 +3,37 @@
 A result appears only when it is complete.
 """
 
-import json
 import logging
 from collections.abc import Callable
-
-from pyspark.sql import DataFrame
 
 from dp_spark.counting.count import count_votes
 from dp_spark.counting.gold import count_gold
 from dp_spark.counting.gold_counts import GoldCounts
-from dp_spark.counting.summary import lf_summary
 from dp_spark.end_model.artifact import save_end_model
 from dp_spark.end_model.predict import PREDICTIONS_KIND, predict
 from dp_spark.end_model.train import train_end_model
+from dp_spark.evaluation import run_evaluate, run_train_gold_model, write_training_set
 from dp_spark.label_model.fit import fit_label_model
 from dp_spark.labeling.apply import apply_lfs
 from dp_spark.labeling.matrix import write_label_matrix
 from dp_spark.labels.label import LABELS_KIND, label
-from dp_spark.labels.shards import write_shards
-from dp_spark.report.evaluate import evaluate
-from dp_spark.report.metrics import lf_rows, pipeline_metrics
 from dp_spark.run import (
+    GOLD_END_MODEL,
     Run,
     load_lfs,
+    publish_file,
+    publish_table,
     read_counts,
     read_end_model,
     read_label_model,
     read_labels,
     read_matrix,
-    read_part,
     read_points,
-    read_predictions,
     read_training_set,
 )
 from dp_spark.session import stage
 from dp_spark.storage import publish, refuse_existing
-from dp_spark.tables import quoted, write_table
+from dp_spark.tables import quoted
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +58,7 @@ def run_count_votes(run: Run) -> None:
     """From label_matrix to vote_counts.npz; with clusters from table, too."""
     cluster = run.config.table.cluster
     counts = count_votes(read_matrix(run), cluster, read_points(run) if cluster else None)
-    _publish_file(run, "vote_counts.npz", counts.to_bytes())
+    publish_file(run, "vote_counts.npz", counts.to_bytes())
 
 
 def run_fit_label_model(run: Run) -> None:
@@ -77,7 +72,7 @@ def run_fit_label_model(run: Run) -> None:
         settings.dependencies,
         _gold_to_fit(run),
     )
-    _publish_file(run, "label_model.json", model.to_json().encode())
+    publish_file(run, "label_model.json", model.to_json().encode())
 
 
 def _gold_to_fit(run: Run) -> GoldCounts | None:
@@ -99,25 +94,14 @@ def run_label(run: Run) -> None:
     """From label_matrix, label_model.json to labels."""
     model = read_label_model(run)
     labels = label(read_matrix(run), model)
-    _publish_table(run, "labels", labels, LABELS_KIND, {"label_model": model.model_id})
+    publish_table(run, "labels", labels, LABELS_KIND, {"label_model": model.model_id})
 
 
 def run_write_shards(run: Run) -> None:
     """From table, labels to training_set: the rows of the training part that have a vote."""
-    settings, key = run.config.training_set, run.config.table.key
     labels, description = read_labels(run)
-    write_shards(
-        read_part(run, "train"),
-        labels,
-        run.path("training_set"),
-        key=key,
-        storage=run.storage,
-        num_workers=run.config.end_model.num_workers,
-        class_names=run.config.labeling.class_names,
-        label_table_id=str(description["label_model"]),
-        overwrite=run.overwrite,
-        **settings.model_dump(),
-    )
+    made_from = str(description["label_model"])
+    write_training_set(run, labels, run.path("training_set"), made_from, overwrite=run.overwrite)
 
 
 def run_train_end_model(run: Run) -> None:
@@ -132,37 +116,7 @@ def run_predict(run: Run) -> None:
     """From table, end_model to predictions: of every data point."""
     model = read_end_model(run)
     predictions = predict(read_points(run), model, key=run.config.table.key)
-    _publish_table(run, "predictions", predictions, PREDICTIONS_KIND, {"end_model": model.digest})
-
-
-def run_evaluate(run: Run) -> None:
-    """From all results to metrics.json; scores only where the table has a gold column."""
-    table = run.config.table
-    keys = [quoted(name) for name in table.key]
-    reports, gold_counts = {}, None
-    counts, matrix = read_counts(run), read_matrix(run)
-    if table.gold:
-        majority = label(matrix, fit_label_model(counts, "majority_vote"))
-        tables = {
-            "majority_vote": majority,
-            "labels": read_labels(run)[0],
-            "end_model": read_predictions(run),
-        }
-        parts = {"all": read_points(run), "test": read_part(run, "test")}
-        for part, points in parts.items():
-            gold = points.select(*keys, quoted(table.gold))
-            if gold.where(quoted(table.gold) != 0).isEmpty():
-                logger.warning("no row of the part %r has a gold label: it is not scored", part)
-                continue
-            for name, table_of_labels in tables.items():
-                rows = table_of_labels.join(gold.select(*keys), on=list(table.key), how="left_semi")
-                reports[f"{part}.{name}"] = evaluate(rows, gold, key=table.key, gold_column=table.gold)
-            if part == "all":
-                gold_counts = count_gold(matrix, gold, table.gold)
-    label_model = read_label_model(run)
-    lfs = lf_rows(lf_summary(counts, gold_counts), matrix.lf_runs, counts, label_model)
-    metrics = pipeline_metrics(counts, label_model, lfs, reports, run.seconds)
-    _publish_file(run, "metrics.json", (json.dumps(metrics, indent=2, allow_nan=False) + "\n").encode())
+    publish_table(run, "predictions", predictions, PREDICTIONS_KIND, {"end_model": model.digest})
 
 
 STAGES: dict[str, tuple[Callable[[Run], None], str]] = {
@@ -173,6 +127,7 @@ STAGES: dict[str, tuple[Callable[[Run], None], str]] = {
     "write-shards": (run_write_shards, "training_set"),
     "train-end-model": (run_train_end_model, "end_model"),
     "predict": (run_predict, "predictions"),
+    "train-gold-model": (run_train_gold_model, GOLD_END_MODEL),
     "evaluate": (run_evaluate, "metrics.json"),
 }
 RESULT_NAMES = frozenset(output for _, output in STAGES.values())
@@ -189,13 +144,3 @@ def run_stage(run: Run, name: str) -> None:
     refuse_existing(run.storage, run.path(output), run.overwrite)
     with stage(run.spark, name, run.seconds):
         function(run)
-
-
-def _publish_file(run: Run, name: str, content: bytes) -> None:
-    with publish(run.storage, run.path(name), overwrite=run.overwrite) as staged:
-        run.storage.write_bytes(staged, content)
-
-
-def _publish_table(run: Run, name: str, df: DataFrame, kind: str, description: dict[str, object]) -> None:
-    key, path = run.config.table.key, run.path(name)
-    write_table(df, path, run.storage, kind=kind, description=description, key=key, overwrite=run.overwrite)

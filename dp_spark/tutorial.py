@@ -131,7 +131,10 @@ def _label_scores(
         "oracle_label_accuracy": label(matrix, oracle),
     }
     gold = gold_table(storage.spark, task)
-    return {name: evaluate(labels, gold, key=KEY).all.accuracy for name, labels in tables.items()}
+    return {
+        name: evaluate(labels, gold, key=KEY, num_replicates=0).all.accuracy
+        for name, labels in tables.items()
+    }
 
 
 def _model_of(fitted: LabelModel, accuracies: Vector, name: str, balance: Vector | None = None) -> LabelModel:
@@ -202,7 +205,7 @@ def _end_model_accuracy(
             key=KEY,
         )
         predictions, _ = read_table(storage, path, PREDICTIONS_KIND)
-        return evaluate(predictions, test_gold, key=KEY).all.accuracy
+        return evaluate(predictions, test_gold, key=KEY, num_replicates=0).all.accuracy
 
 
 def _metrics(

@@ -45,7 +45,7 @@ BOUNDED = {
     "dp_spark.labels.labelled_rows": (1, "one row of sums"),
     "dp_spark.labels.shard_description": (1, "one row for each shard"),
     "dp_spark.pipeline": (1, "_MAX_SPLITS_SHOWN values of the split column, by limit"),
-    "dp_spark.report.evaluate": (1, "two rows for each of NUM_BINS + 1 bins: covered and uncovered"),
+    "dp_spark.report.scored_rows": (1, "one row, by limit(1)"),
     "dp_spark.report.trial": (2, "MAX_TRIAL_ROWS + 1 rows, by limit, and their votes"),
     "dp_spark.tables": (3, "NUM_EXAMPLES keys to show in an error, by limit; one row of sums"),
 }

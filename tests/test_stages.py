@@ -159,6 +159,95 @@ def test_the_metrics_name_the_stages_the_labeling_functions_and_the_accuracies(f
     assert metrics["label_model_choice"]["model"] == metrics["label_model"]
 
 
+@pytest.mark.slow
+def test_the_end_model_stands_beside_its_baselines_on_the_same_test_rows(storage, finished):
+    directory, metrics = finished
+    comparison, scores = metrics["comparison"], metrics["scores"]
+    tables = ["majority_vote", "labels", "end_model", "gold_end_model"]
+    assert list(scores) == [f"all.{name}" for name in tables[:3]] + [f"test.{name}" for name in tables]
+    rows = {scores[f"test.{name}"]["all"]["num_data_points"] for name in tables}
+    assert len(rows) == 1
+    for name in tables:
+        assert scores[f"test.{name}"]["covered"]["num_data_points"] < min(rows)
+        low, high = scores[f"test.{name}"]["all"]["intervals"]["accuracy"]
+        assert low <= scores[f"test.{name}"]["all"]["accuracy"] <= high
+    (found,) = [d for d in comparison["differences"] if (d["minus"], d["part"]) == ("labels", "all")]
+    gap = scores["test.end_model"]["all"]["accuracy"] - scores["test.labels"]["all"]["accuracy"]
+    assert found["accuracy"] == pytest.approx(gap)
+    shown = pipeline_text(metrics, directory)
+    for text in (
+        "gold end model (test rows)",
+        "labels, covered rows",
+        "most frequent class, uncovered rows",
+        comparison["verdict"][1:],
+    ):
+        assert text in shown
+
+
+@pytest.mark.slow
+def test_the_gold_model_is_the_end_model_but_for_its_labels(spark, storage, table, finished):
+    directory, _ = finished
+    model, gold_model = (load_end_model(storage, f"{directory}/{n}") for n in ("end_model", "gold_end_model"))
+    assert (gold_model.settings, gold_model.columns) == (model.settings, model.columns)
+    assert gold_model.digest != model.digest
+    assert storage.list_names(f"{directory}/gold_end_model") == storage.list_names(f"{directory}/end_model")
+
+
+@pytest.mark.parametrize(
+    ("gold", "settings", "why"),
+    [
+        ("gold", {"evaluation__gold_end_model": False}, "[evaluation] gold_end_model is false"),
+        (None, {}, "[table] names no gold column"),
+        ("few", {}, "the training part has 10 gold labels or more of 1 classes; it is trained where all 2"),
+    ],
+)
+def test_a_gold_model_that_cannot_be_or_is_not_wanted_is_no_result_and_no_failure(
+    spark, storage, table, tmp_path, caplog, gold, settings, why
+):
+    few = F.when((F.col("gold") > 0) | (F.substring("id", 2, 100).cast("int") < 10), F.col("gold"))
+    spark.read.parquet(table).withColumn("few", few).write.parquet(f"{tmp_path}/table")
+    config = edited(table__path=f"{tmp_path}/table", **settings)
+    config = config.model_copy(update={"table": config.table.model_copy(update={"gold": gold})})
+    storage.write_text(f"{tmp_path}/out/gold_end_model/old", "an older one")
+    with caplog.at_level("INFO", logger="dp_spark"):
+        run_stage(Run(storage, config, f"{tmp_path}/out", overwrite=True), "train-gold-model")
+    assert f"no gold_end_model: {why}" in caplog.text
+    assert storage.list_names(f"{tmp_path}/out") == []  # an older one is no yardstick any more
+
+
+@pytest.mark.slow
+def test_a_gold_model_of_an_earlier_end_model_is_refused(storage, table, copied):
+    storage.delete(f"{copied}/metrics.json")
+    run = Run(storage, edited(table__path=table, end_model__num_epochs=1), copied, overwrite=True)
+    run_stage(run, "train-end-model")
+    run_stage(run, "predict")
+    message = "gold_end_model was made from an earlier end_model: run `train-gold-model --overwrite`"
+    with pytest.raises(MissingResultError, match=message):
+        run_stage(run, "evaluate")
+    unwanted = edited(table__path=table, end_model__num_epochs=1, evaluation__gold_end_model=False)
+    run_stage(Run(storage, unwanted, copied), "evaluate")
+    assert "test.gold_end_model" not in json.loads(storage.read_text(f"{copied}/metrics.json"))["scores"]
+
+
+@pytest.mark.slow
+def test_a_gold_model_that_nothing_would_read_is_not_trained(storage, table, copied):
+    """As in a run of a version that had no such stage."""
+    storage.delete(f"{copied}/gold_end_model")
+    made_from = json.loads(storage.read_text(f"{copied}/{RUN_FILE}"))
+    del made_from["evaluation"]
+    storage.write_text(f"{copied}/{RUN_FILE}", json.dumps(made_from))
+    metrics = run_pipeline(Run(storage, edited(table__path=table), copied), resume=True)
+    assert not storage.exists(f"{copied}/gold_end_model")
+    assert "test.gold_end_model" in metrics["scores"]
+
+
+@pytest.mark.slow
+def test_another_evaluation_is_not_resumed_into_metrics_that_are_there(storage, table, copied):
+    config = edited(table__path=table, evaluation__gold_end_model=False)
+    with pytest.raises(ConfigError, match=r"\[evaluation\] changed since the run in "):
+        run_pipeline(Run(storage, config, copied), resume=True)
+
+
 def test_rows_of_one_cluster_are_counted_as_one_block(storage, table, tmp_path):
     run = Run(storage, edited(table__path=table, table__cluster=["text"]), str(tmp_path))
     run_stage(run, "apply-lfs")
@@ -306,6 +395,7 @@ def test_a_stage_refuses_to_replace_its_result_unasked(storage, table, copied):
         ("write-shards", "labels holds no complete label table"),
         ("train-end-model", "training_set"),
         ("predict", "end_model"),
+        ("train-gold-model", "end_model"),
         ("evaluate", "label_matrix|vote_counts.npz"),
     ],
 )
@@ -325,7 +415,7 @@ def test_labeling_functions_do_not_see_the_gold_column(storage, table, other_lfs
 def test_a_few_gold_labels_go_into_the_fit_and_its_calibration_into_the_metrics(
     storage, table_with_few, finished, tmp_path
 ):
-    config = edited(table__path=table_with_few, label_model__gold="few")
+    config = edited(table__path=table_with_few, label_model__gold="few", evaluation__gold_end_model=False)
     directory = str(tmp_path / "out")
     metrics = run_pipeline(Run(storage, config, directory))
     model = LabelModel.load(f"{directory}/label_model.json")
@@ -464,12 +554,13 @@ def test_labeling_functions_with_one_name_are_refused_before_anything_is_written
 
 @pytest.mark.slow
 def test_a_changed_setting_that_no_complete_stage_has_read_is_accepted_by_resume(storage, table, copied):
-    for name in ("end_model", "predictions", "metrics.json"):
+    for name in ("end_model", "predictions", "gold_end_model", "metrics.json"):
         storage.delete(f"{copied}/{name}")
-    metrics = run_pipeline(
-        Run(storage, edited(table__path=table, end_model__num_epochs=2), copied), resume=True
-    )
-    assert set(metrics["seconds"]) == {"train-end-model", "predict"}
+    changes = {"end_model__num_epochs": 2, "evaluation__gold_end_model": False}
+    metrics = run_pipeline(Run(storage, edited(table__path=table, **changes), copied), resume=True)
+    assert set(metrics["seconds"]) == {"train-end-model", "predict", "train-gold-model"}
+    assert not storage.exists(f"{copied}/gold_end_model")
+    assert "test.gold_end_model" not in metrics["scores"]
     assert len(load_end_model(storage, f"{copied}/end_model").history) == 2
 
 

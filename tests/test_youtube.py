@@ -27,3 +27,4 @@ def test_labels_beat_majority_vote_and_the_end_model_beats_the_labels(storage, s
     assert scores["test.labels"] >= scores["test.majority_vote"]
     assert scores["test.end_model"] > scores["test.labels"]
     assert scores["all.labels"] > 0.88
+    assert scores["test.end_model"] > scores["test.gold_end_model"] - 0.03

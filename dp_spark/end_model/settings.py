@@ -224,6 +224,11 @@ class TrainingSettings:
         return self.collective == "tensorflow" and self.num_workers > 1
 
     @property
+    def references(self) -> tuple[str, ...]:
+        """The user's functions that these settings name."""
+        return tuple(reference for reference in (self.model, self.callbacks) if ":" in reference)
+
+    @property
     def is_users_model(self) -> bool:
         """Whether `model` names a user's function."""
         return ":" in self.model

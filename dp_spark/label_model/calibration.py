@@ -15,17 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dp_spark.counting.gold_counts import GoldCounts
+from dp_spark.label_model.confidence import MIN_PROBABILITY, NUM_BINS, bin_positions, predicted_shares
 from dp_spark.label_model.intervals import INTERVAL_ERRORS
 from dp_spark.label_model.model import LabelModel, Vector
 
-NUM_BINS = 10  # of confidence, from 1 / k to 1
-EDGE_DIGITS = (
-    9  # confidences are rounded to so many digits of a bin's width: at an edge the last bits decide nothing
-)
-TIE_TOLERANCE = (
-    2e-9  # classes this close to the most probable one share the credit: for k = 2, within 1e-9 of 1/2
-)
-MIN_PROBABILITY = 1e-15  # log loss clips probabilities here, so that one wrong certainty costs 34.5 nats
 MAX_Z = 3.0  # of calibrated labels and many rows, 1 set in 370 is beyond it
 MIN_VARIANCE = 1e-6  # z stays finite where all labels are certain, and is 0 where none says anything
 
@@ -175,16 +168,14 @@ def _expected_error(bins: Sequence[CalibrationBin]) -> float | None:
 
 def _credit(rows: _Judged) -> Vector:
     """1 where the most probable class is gold, 0 where it is not, a share where several are tied: (n,)."""
-    tied = rows.probs >= rows.probs.max(axis=1, keepdims=True) - TIE_TOLERANCE
-    return np.asarray((tied & rows.is_gold).sum(axis=1) / tied.sum(axis=1))
+    return np.asarray((predicted_shares(rows.probs) * rows.is_gold).sum(axis=1))
 
 
 def _bins(
     times: npt.NDArray[np.int64], confidence: Vector, credit: Vector, num_classes: int
 ) -> tuple[CalibrationBin, ...]:
     edges = np.linspace(1 / num_classes, 1, NUM_BINS + 1)
-    widths = np.round((confidence - edges[0]) / (edges[1] - edges[0]), EDGE_DIGITS)
-    position = np.clip(np.ceil(widths).astype(np.int64) - 1, 0, NUM_BINS - 1)
+    position = bin_positions(confidence, num_classes)
     nums, confidences, credits = (
         np.bincount(position, times * value, NUM_BINS).tolist() for value in (1.0, confidence, credit)
     )

@@ -9,7 +9,8 @@ from dp_spark.counting.summary import LFSummary
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.lf_runs import LFRun
-from dp_spark.report.evaluate import Report
+from dp_spark.report.comparison import Comparison
+from dp_spark.report.scores_text import comparison_lines, score_lines
 
 _ACCURACY_NAMES = {
     "majority_vote_accuracy": "all.majority_vote",
@@ -22,7 +23,7 @@ def pipeline_metrics(
     counts: VoteCounts,
     label_model: LabelModel,
     lfs: Sequence[Mapping[str, object]],
-    reports: Mapping[str, Report],
+    comparisons: Mapping[str, Comparison],
     seconds: Mapping[str, float],
 ) -> dict[str, object]:
     """The content of metrics.json.
@@ -31,9 +32,14 @@ def pipeline_metrics(
         counts: of the label matrix.
         label_model: the fitted one.
         lfs: from `lf_rows`.
-        reports: scores by "part.what", part being "all" or "test"; empty without gold labels.
+        comparisons: of all tables of labels, by the rows "all" and "test"; empty without gold labels.
         seconds: wall-clock seconds per stage.
     """
+    reports = {
+        f"{part}.{name}": report
+        for part, comparison in comparisons.items()
+        for name, report in comparison.reports.items()
+    }
     return {
         "num_data_points": counts.num_data_points,
         "num_lfs": counts.num_lfs,
@@ -45,6 +51,7 @@ def pipeline_metrics(
         **{name: reports[key].all.accuracy for name, key in _ACCURACY_NAMES.items() if key in reports},
         "lfs": list(lfs),
         "scores": {name: report.to_dict() for name, report in reports.items()},
+        "comparison": comparisons["test"].to_dict() if "test" in comparisons else None,
         "warnings": list(label_model.warnings),
         "seconds": dict(seconds),
     }
@@ -96,11 +103,10 @@ def pipeline_text(metrics: Mapping[str, object], directory: str) -> str:
     lines += [_lf_line(row) for row in _mappings(metrics["lfs"])]
     scores = metrics["scores"]
     if isinstance(scores, Mapping) and scores:
-        lines += [
-            "",
-            f"{'scored against gold':32s} {'rows':>9s} {'accuracy':>9s} {'F1':>8s} {'log loss':>9s}",
-        ]
-        lines += [_score_line(name, report["all"]) for name, report in scores.items()]
+        lines += ["", *score_lines(scores)]
+    comparison = metrics["comparison"]
+    if isinstance(comparison, Mapping):
+        lines += ["", *comparison_lines(comparison)]
     calibration = metrics["label_model_calibration"]
     if isinstance(calibration, Mapping) and calibration["num_gold"]:
         lines += ["", _calibration_line(calibration)]
@@ -122,15 +128,6 @@ def _lf_line(row: Mapping[str, object]) -> str:
         "in Spark" if share is None else f"{100 * float(str(share)):.0f}%",
     ]
     return f"{row['name']:32s}" + "".join(f" {text:>9s}" for text in shown)
-
-
-def _score_line(name: str, scores: Mapping[str, float | None]) -> str:
-    part, _, what = name.partition(".")
-    shown = [
-        f"{scores[key]:.4f}" if scores[key] is not None else "-" for key in ("accuracy", "f1", "log_loss")
-    ]
-    title = f"{what.replace('_', ' ')} ({part} rows)"
-    return f"{title:32s} {scores['num_data_points']:9,d} {shown[0]:>9s} {shown[1]:>8s} {shown[2]:>9s}"
 
 
 def _calibration_line(calibration: Mapping[str, float]) -> str:

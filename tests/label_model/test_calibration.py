@@ -8,7 +8,8 @@ from label_matrices import dependent, two_sided
 from dp_spark import LabelModel, VoteCounts, calibration, fit_label_model
 from dp_spark.counting import patterns
 from dp_spark.counting.gold_counts import GoldCounts, empty_gold_counts
-from dp_spark.label_model.calibration import MAX_Z, NUM_BINS, with_calibration
+from dp_spark.label_model.calibration import MAX_Z, with_calibration
+from dp_spark.label_model.confidence import NUM_BINS
 from dp_spark.label_model.fit import MODELS
 from dp_spark.label_model.model import log_odds_weights
 

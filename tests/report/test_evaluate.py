@@ -95,3 +95,79 @@ def test_a_missing_column_is_named(spark):
     left = spark.createDataFrame([(1, 0.5)], "id int, prob double")
     with pytest.raises(SchemaError, match="the table of labels lacks columns: evaluate reads 'prob_label'"):
         evaluate(left, left, key=["id"])
+
+
+def test_readers_of_older_metrics_find_every_number_where_it_was(report):
+    numbers = "num_data_points num_positive accuracy precision recall f1 log_loss expected_calibration_error"
+    content = report.to_dict()
+    assert set(content) == {"all", "covered", "uncovered", "num_without_gold"}
+    assert all(set(numbers.split()) < set(content[part]) for part in ("all", "covered", "uncovered"))
+
+
+#                id  probabilities      votes gold
+OF_THREE = [
+    (1, [0.7, 0.2, 0.1], 2, 1),
+    (2, [0.4, 0.4, 0.2], 1, 2),  # a tie of the first two: half right
+    (3, [0.1, 0.3, 0.6], 1, 1),
+    (4, [1 / 3, 1 / 3, 1 / 3], 0, 3),  # a tie of all: a third right
+    (5, [0.1, 0.8, 0.1], 1, 2),
+    (6, [0.2, 0.2, 0.6], 1, 0),
+]
+
+
+@pytest.fixture(scope="module")
+def of_three(spark):
+    table = spark.createDataFrame(OF_THREE, "id int, prob_label array<double>, num_votes int, gold int")
+    return evaluate(table.drop("gold"), table.select("id", "gold"), key=["id"])
+
+
+def test_k_classes_share_the_credit_of_ties(of_three):
+    assert of_three.all.accuracy == pytest.approx((1 + 1 / 2 + 0 + 1 / 3 + 1) / 5)
+    assert of_three.uncovered.accuracy == pytest.approx(1 / 3)
+    assert (of_three.all.num_data_points, of_three.num_without_gold) == (5, 1)
+    assert of_three.all.log_loss == pytest.approx(-math.log(0.7 * 0.4 * 0.1 * (1 / 3) * 0.8) / 5)
+    third = 1 / 3
+    rows = [[1, 0, 1], [1 / 2, 1 / 2 + 1, 0], [third, third, third]]
+    assert [pytest.approx(row) for row in rows] == [list(row) for row in of_three.all.confusion]
+
+
+def test_each_of_k_classes_has_its_precision_recall_and_f1(of_three):
+    assert [c.vote for c in of_three.all.classes] == [1, 2, 3]
+    assert [c.num_data_points for c in of_three.all.classes] == [2, 2, 1]
+    hits, predicted, gold = [1, 3 / 2, 1 / 3], [1 + 1 / 2 + 1 / 3, 3 / 2 + 1 / 3, 1 + 1 / 3], [2, 2, 1]
+    f1 = [2 * h / (p + g) for h, p, g in zip(hits, predicted, gold, strict=True)]
+    shares = [(c.precision, c.recall, c.f1) for c in of_three.all.classes]
+    assert shares == [
+        pytest.approx((h / p, h / g, f)) for h, p, g, f in zip(hits, predicted, gold, f1, strict=True)
+    ]
+    assert of_three.all.macro_f1 == pytest.approx(sum(f1) / 3)
+    assert (of_three.all.num_positive, of_three.all.precision, of_three.all.f1) == (None, None, None)
+
+
+def test_the_calibration_error_of_k_classes_has_bins_from_one_in_k_on(of_three):
+    gaps = [abs(1 - 0.7), abs(1 / 2 - 0.4), abs(0 - 0.6), 0, abs(1 - 0.8)]  # no two in one bin
+    assert of_three.all.expected_calibration_error == pytest.approx(sum(gaps) / 5)
+
+
+@pytest.mark.parametrize(
+    ("probs", "gold", "message"),
+    [
+        ([[0.5, 0.5, 0.0], [0.5, 0.4, 0.0]], [1, 2], "1 values of 'prob_label' .* or not 3 that add up to 1"),
+        ([[0.5, 0.5, 0.0], [0.5, 0.5]], [1, 2], "1 values of 'prob_label' are null, NaN or outside"),
+        ([[0.5, 0.5, 0.0], None], [1, 2], "1 values of 'prob_label' are null, NaN or outside"),
+        ([[0.5, 0.5, 0.0], [0.5, None, 0.5]], [1, 2], "1 values of 'prob_label' are null, NaN or outside"),
+        ([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0]], [1, 4], "1 values of 'gold' are not .* expected 1 to 3"),
+        ([[0.5, 0.5, 0.0], [0.5, 0.5, 0.0]], [1, -1], "1 values of 'gold' are not .* expected 1 to 3"),
+    ],
+)
+def test_labels_and_gold_of_k_classes_are_checked(spark, probs, gold, message):
+    rows = [(i, *row) for i, row in enumerate(zip(probs, gold, strict=True))]
+    table = spark.createDataFrame(rows, "id int, prob_label array<double>, gold int").coalesce(1)
+    with pytest.raises(SchemaError, match=message):
+        evaluate(table, table.select("id", "gold"), key=["id"])
+
+
+def test_a_gold_label_that_is_no_whole_number_is_refused(spark):
+    table = spark.createDataFrame([(1, 0.5, 0.7)], "id int, prob_label double, gold double")
+    with pytest.raises(SchemaError, match="1 values of 'gold' are not gold labels"):
+        evaluate(table, table.select("id", "gold"), key=["id"])
