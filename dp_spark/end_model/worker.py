@@ -18,6 +18,7 @@ from typing import cast
 
 from dp_spark.end_model.collective import Alone, Collective, Watched, join_hub, open_hub
 from dp_spark.end_model.job import FAILURE_FILE, Failure, FailureKind, WorkerJob
+from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import ConfigError, DivergedError, DpSparkError, EnvironmentProblem, TrainingError
 from dp_spark.references import resolve_reference
 
@@ -68,7 +69,7 @@ def run(job: WorkerJob) -> Failure | None:
         if watched.failure is not None or lost:
             return Failure(FailureKind.PEER, lost or str(watched.failure))
         traceback.print_exc()
-        return _failure(problem, settings.model)
+        return _failure(problem, settings)
     finally:
         collective.close()
     return None
@@ -101,7 +102,7 @@ def _lost_peer(problem: Exception, job: WorkerJob) -> str | None:
     return None
 
 
-def _failure(problem: Exception, model: str) -> Failure:
+def _failure(problem: Exception, settings: TrainingSettings) -> Failure:
     if isinstance(problem, DivergedError):
         return Failure(FailureKind.DIVERGED, str(problem))
     if isinstance(problem, EnvironmentProblem):
@@ -116,8 +117,9 @@ def _failure(problem: Exception, model: str) -> Failure:
     if isinstance(problem, (OSError, MemoryError)) or (is_tensorflows and not is_a_wrong_shape):
         return Failure(FailureKind.CRASHED, text)
     where = traceback.extract_tb(problem.__traceback__)[-1]
-    kind = FailureKind.USER if ":" in model else FailureKind.UNFORESEEN
-    return Failure(kind, f"model={model!r} raised {text} ({Path(where.filename).name}, line {where.lineno})")
+    kind = FailureKind.USER if settings.references else FailureKind.UNFORESEEN
+    code = " or ".join(settings.references) or settings.model
+    return Failure(kind, f"{code} raised {text} ({Path(where.filename).name}, line {where.lineno})")
 
 
 def _die_with(parent_pid: int) -> None:
