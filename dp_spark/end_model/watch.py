@@ -48,7 +48,7 @@ class Watch:
             return None
         self._look(now)
         limit = self.timeout_seconds + GRACE_SECONDS
-        if self._seen.phase != "training":
+        if self._seen.phase in ("started", "joined"):
             limit = max(limit, START_SECONDS)
         if now - self._seen_at <= limit:
             return None
