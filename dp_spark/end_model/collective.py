@@ -2,7 +2,7 @@
 
 Rank 0 is the hub: it receives the others' vectors, adds them in the order of their ranks (the result is
 the same in every run) and sends the sum back, the same bytes to all. The hub moves 2 (N - 1) vectors per
-step: meant for models up to about 10 MB and about 10 workers. With one worker there is no socket.
+step: meant for models up to about 10 MB and about 8 workers. With one worker there is no socket.
 (docs/training.md)
 """
 

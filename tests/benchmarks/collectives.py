@@ -5,7 +5,7 @@
 All processes are on this machine, so that they share its cores and there is no network; the load before
 is printed. "star": NumPy vectors alone. "star in a graph" and "tensorflow": one sum after the other inside
 one `tf.function`, as training does it, with one intra-op thread. The least and the median of 7 rounds.
-Run by hand; takes about five minutes on two cores.
+Run by hand, on a machine that does nothing else: more processes than cores wait for each other.
 """
 
 import argparse
