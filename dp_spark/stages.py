@@ -100,8 +100,8 @@ def run_label(run: Run) -> None:
 def run_write_shards(run: Run) -> None:
     """From table, labels to training_set: the rows of the training part that have a vote."""
     labels, description = read_labels(run)
-    with publish(run.storage, run.path("training_set"), overwrite=run.overwrite) as staged:
-        write_training_set(run, labels, staged, str(description["label_model"]))
+    label_table_id = str(description["label_model"])
+    write_training_set(run, labels, "training_set", label_table_id, overwrite=run.overwrite)
 
 
 def run_train_end_model(run: Run) -> None:
