@@ -14,12 +14,13 @@ from dp_spark.end_model.train import train_end_model
 from dp_spark.label_model.fit import fit_label_model
 from dp_spark.labels.label import PROB_LABEL, label
 from dp_spark.labels.manifest import ShardManifest
-from dp_spark.labels.shards import write_shards
+from dp_spark.labels.shards import read_manifest, write_shards
 from dp_spark.report.compare import compare
 from dp_spark.report.comparison import Comparison
 from dp_spark.report.metrics import lf_rows, pipeline_metrics
 from dp_spark.run import (
     GOLD_END_MODEL,
+    GOLD_TRAINING_SET,
     Run,
     publish_file,
     read_counts,
@@ -32,7 +33,7 @@ from dp_spark.run import (
     read_points,
     read_predictions,
 )
-from dp_spark.storage import join_path, publish
+from dp_spark.storage import publish
 from dp_spark.tables import quoted
 
 logger = logging.getLogger(__name__)
@@ -42,13 +43,13 @@ MIN_GOLD_ROWS = 10  # of each class; a model of fewer is no yardstick
 
 
 def write_training_set(
-    run: Run, labels: DataFrame, path: str, label_table_id: str, *, overwrite: bool = False
+    run: Run, labels: DataFrame, name: str, label_table_id: str, *, overwrite: bool
 ) -> ShardManifest:
-    """Write the rows of the training part that `labels` has to shards at `path`; raises as `write_shards`."""
+    """Write the rows of the training part that `labels` has to the run's result `name`; raises as `write_shards`."""
     return write_shards(
         read_part(run, "train"),
         labels,
-        path,
+        run.path(name),
         key=run.config.table.key,
         storage=run.storage,
         num_workers=run.config.end_model.num_workers,
@@ -63,19 +64,27 @@ def run_train_gold_model(run: Run) -> None:
     """From table, end_model to gold_end_model: trained as the end model is, but on the gold labels of the same part.
 
     Where there is nothing to train on, or [evaluation] does not want it, the log says so and there is no result.
+    The training set is kept only while training is not complete: another attempt goes on with it.
     """
     why_not = _why_no_gold_model(run)
     if why_not:
         logger.info("no %s: %s", GOLD_END_MODEL, why_not)
-        run.storage.delete(run.path(GOLD_END_MODEL))  # only there if it may be replaced
+        for name in (GOLD_END_MODEL, GOLD_TRAINING_SET):  # of an earlier run that may be replaced, or failed
+            run.storage.delete(run.path(name))
         return
     settings = read_end_model(run).settings
+    model = train_end_model(run.spark, _gold_training_set(run), settings, storage=run.storage)
     with publish(run.storage, run.path(GOLD_END_MODEL), overwrite=run.overwrite) as staged:
-        shards = join_path(staged, "training_set")
-        manifest = write_training_set(run, _gold_labels(run), shards, GOLD_LABELS_ID)
-        model = train_end_model(run.spark, manifest, settings, storage=run.storage)
-        run.storage.delete(shards)
         save_end_model(run.storage, staged, model)
+    run.storage.delete(run.path(GOLD_TRAINING_SET))
+
+
+def _gold_training_set(run: Run) -> ShardManifest:
+    """The training set with gold labels: that of an attempt that failed, or a new one."""
+    path = run.path(GOLD_TRAINING_SET)
+    if run.storage.exists(path) and not run.overwrite:
+        return read_manifest(run.storage, path)
+    return write_training_set(run, _gold_labels(run), GOLD_TRAINING_SET, GOLD_LABELS_ID, overwrite=True)
 
 
 def _why_no_gold_model(run: Run) -> str:

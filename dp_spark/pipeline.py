@@ -13,6 +13,7 @@ from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.inputs import refuse_unusable_inputs
 from dp_spark.references import resolve_reference
 from dp_spark.run import (
+    GOLD_TRAINING_SET,
     Run,
     load_lfs,
     read_counts,
@@ -30,7 +31,7 @@ from dp_spark.tables import quoted
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"  # what the results of a directory were made from
-OWN_NAMES = RESULT_NAMES | {RUN_FILE}
+OWN_NAMES = RESULT_NAMES | {RUN_FILE, GOLD_TRAINING_SET}
 
 _MAY_RESUME = "the stages before it are complete: correct the cause and pass --resume"
 _OLDER_KEPT = "the older results are as they were: correct the cause and run again"

@@ -26,6 +26,7 @@ from dp_spark.storage import Storage, join_path, publish
 from dp_spark.tables import quoted, read_table, refuse_missing_columns, write_table
 
 GOLD_END_MODEL = "gold_end_model"  # the name of a result, and of its scores
+GOLD_TRAINING_SET = "gold_training_set"  # is there until that model is trained
 
 _HASH_BUCKETS = 1_000_000  # resolution of `test_share`
 

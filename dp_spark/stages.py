@@ -100,8 +100,8 @@ def run_label(run: Run) -> None:
 def run_write_shards(run: Run) -> None:
     """From table, labels to training_set: the rows of the training part that have a vote."""
     labels, description = read_labels(run)
-    made_from = str(description["label_model"])
-    write_training_set(run, labels, run.path("training_set"), made_from, overwrite=run.overwrite)
+    label_table_id = str(description["label_model"])
+    write_training_set(run, labels, "training_set", label_table_id, overwrite=run.overwrite)
 
 
 def run_train_end_model(run: Run) -> None:

@@ -18,6 +18,7 @@ from dp_spark.errors import (
     OutputExistsError,
     SchemaError,
 )
+from dp_spark.evaluation import write_training_set
 from dp_spark.examples.comments import generate_comments
 from dp_spark.examples.spam import LFS
 from dp_spark.label_model.model import LabelModel
@@ -208,11 +209,26 @@ def test_a_gold_model_that_cannot_be_or_is_not_wanted_is_no_result_and_no_failur
     spark.read.parquet(table).withColumn("few", few).write.parquet(f"{tmp_path}/table")
     config = edited(table__path=f"{tmp_path}/table", **settings)
     config = config.model_copy(update={"table": config.table.model_copy(update={"gold": gold})})
-    storage.write_text(f"{tmp_path}/out/gold_end_model/old", "an older one")
+    for name in ("gold_end_model", "gold_training_set"):
+        storage.write_text(f"{tmp_path}/out/{name}/old", "of an earlier run")
     with caplog.at_level("INFO", logger="dp_spark"):
         run_stage(Run(storage, config, f"{tmp_path}/out", overwrite=True), "train-gold-model")
     assert f"no gold_end_model: {why}" in caplog.text
     assert storage.list_names(f"{tmp_path}/out") == []  # an older one is no yardstick any more
+
+
+@pytest.mark.slow
+def test_a_gold_model_whose_training_failed_is_trained_on_the_same_training_set(storage, table, copied):
+    storage.delete(f"{copied}/gold_end_model")
+    storage.delete(f"{copied}/metrics.json")
+    run = Run(storage, edited(table__path=table), copied)
+    gold = read_points(run).where("split = 'train' AND gold > 0")  # other labels than a new one would have
+    labels = gold.select("id", F.lit(1.0).alias("prob_label"))
+    manifest = write_training_set(run, labels, "gold_training_set", "gold", overwrite=False)
+    run_pipeline(run, resume=True)
+    model = load_end_model(storage, f"{copied}/gold_end_model")
+    assert model.manifest_digest == manifest.digest
+    assert not storage.exists(f"{copied}/gold_training_set")
 
 
 @pytest.mark.slow
