@@ -11,7 +11,7 @@ from dp_spark.end_model.rows import Rows, columns_of, joined, rows_of
 from dp_spark.labels.manifest import RowSlice, ShardManifest
 from dp_spark.labels.shard_files import open_shard, rows_per_read
 
-PIECE_BYTES = 16 << 20  # of inputs: how finely rows are shuffled, and what is read at a time per range
+PIECE_BYTES = 4 << 20  # of inputs: how finely rows are shuffled, and what is read at a time per range
 NUM_OPEN_FILES = 64
 
 Piece = tuple[RowSlice, ...]

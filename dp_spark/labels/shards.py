@@ -29,7 +29,7 @@ _PARQUET = {
     "parquet.block.size": str(
         1 << 20
     ),  # a reader takes a row group at a time: Spark's 128 MB would be too many
-    "parquet.enable.dictionary#features": "false",  # no two vectors are equal: reading takes 2/3 of the time
+    "parquet.enable.dictionary#features": "false",  # no two vectors are equal: reading took a quarter longer with it
 }
 
 

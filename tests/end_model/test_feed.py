@@ -155,7 +155,8 @@ def test_memory_is_bounded_whatever_texts_and_row_groups_are_like(tmp_path: Path
     script = (
         "import re\n"
         "from dp_spark.labels.manifest import ShardManifest\n"
-        "from dp_spark.end_model.feed import FeedPart, open_feed\n"
+        "from dp_spark.end_model import pieces\n"
+        "from dp_spark.end_model.feed import open_feed\n"
         "from dp_spark.end_model.settings import TrainingSettings\n"
         "def peak():\n"
         "    return int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) >> 10\n"
