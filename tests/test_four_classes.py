@@ -66,7 +66,6 @@ def articles(seed=0):
         yield i, " ".join(words), gold + 1, "test" if i % 3 == 0 else "train"
 
 
-@pytest.mark.skip(reason="the training set is for two classes so far: see dp_spark/labels/shards.py")
 @pytest.mark.slow
 def test_four_classes_go_through_the_whole_pipeline(spark, storage, tmp_path, monkeypatch):
     (tmp_path / "modules").mkdir()

@@ -15,12 +15,14 @@ FAILURE_FILE = "failure.json"
 class FailureKind(IntEnum):
     """Why a training process ended; the lowest of a group is the cause, the others follow from it."""
 
-    USER = 1  # the user's code or data: the same would happen again
-    DIVERGED = 2
-    ENVIRONMENT = 3  # TensorFlow is missing, versions differ
-    UNFORESEEN = 4  # an error in dp_spark or in the run's files; trying again would not help
-    CRASHED = 5  # killed, out of memory, storage out of reach
-    PEER = 6  # another process fell silent or hung up
+    USER = 1  # the user's code: the same would happen again
+    DATA = 2  # the training set is not as its manifest says
+    DIVERGED = 3
+    ENVIRONMENT = 4  # TensorFlow is missing, versions differ
+    UNFORESEEN = 5  # an error in dp_spark or in the run's files; trying again would not help
+    CRASHED = 6  # killed, out of memory, storage out of reach
+    PEER = 7  # another process fell silent or hung up
+    NO_SLOTS = 8  # the cluster has no room for all tasks at the same time
 
     @property
     def can_be_retried(self) -> bool:

@@ -9,6 +9,7 @@ not retried.
 import json
 import logging
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,13 +25,22 @@ from dp_spark.end_model.job import Failure, FailureKind, TrainingJob
 from dp_spark.end_model.preflight import check_cluster, task_cpus, warn_of_open_ports
 from dp_spark.end_model.supervise import run_watched
 from dp_spark.end_model.watch import Watch
-from dp_spark.errors import ConfigError, DivergedError, DpSparkError, EnvironmentProblem, TrainingError
+from dp_spark.errors import (
+    ConfigError,
+    DivergedError,
+    DpSparkError,
+    EnvironmentProblem,
+    SchemaError,
+    TrainingError,
+)
 from dp_spark.storage import Storage
 
 logger = logging.getLogger(__name__)
 
 _TOO_FEW_SLOTS = "SPARK-24819"
 _CANCELLED = "cancelled"
+REPLACEMENT_SECONDS = 300.0  # how long a cluster may take to replace an executor that was lost
+_SLOTS_POLL_SECONDS = 2.0
 _CAUSE_CHARACTERS = 600  # how much of Spark's own message the user sees
 
 
@@ -71,7 +81,7 @@ def launch(spark: SparkSession, storage: Storage, training: TrainingJob, directo
         logger.info("going on after epoch %d, step %d, of an earlier attempt", before.num_epochs, before.step)
     while True:
         attempt = replace(training, attempt_directory=new_attempt(directory), resume_from=before)
-        outcome = _attempt(spark, storage, attempt)
+        outcome = _attempt_when_possible(spark, storage, attempt, REPLACEMENT_SECONDS if num_failed else 0.0)
         if isinstance(outcome, Trained):
             return outcome
         if not outcome.kind.can_be_retried:
@@ -86,6 +96,22 @@ def launch(spark: SparkSession, storage: Storage, training: TrainingJob, directo
                 f"from the last checkpoint. The last time: {outcome.message}"
             )
         logger.warning("a training attempt failed, %d left: %s", left, outcome.message)
+
+
+def _attempt_when_possible(
+    spark: SparkSession, storage: Storage, training: TrainingJob, seconds: float
+) -> Trained | Failure:
+    """An attempt, begun again for so many seconds while the cluster has no room: a lost executor is being replaced.
+
+    Spark counts the slots of a lost executor for a moment longer.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        outcome = _attempt(spark, storage, training)
+        has_no_room = isinstance(outcome, Failure) and outcome.kind is FailureKind.NO_SLOTS
+        if not has_no_room or time.monotonic() > deadline:
+            return outcome
+        time.sleep(_SLOTS_POLL_SECONDS)
 
 
 def _attempt(spark: SparkSession, storage: Storage, training: TrainingJob) -> Trained | Failure:
@@ -131,7 +157,7 @@ def _stage_failure(problem: Exception, num_workers: int) -> Failure:
             f"the cluster has no room for {num_workers} tasks at the same time. Ask for more executors or "
             "cores, or lower num_workers."
         )
-        return Failure(FailureKind.ENVIRONMENT, message)
+        return Failure(FailureKind.NO_SLOTS, message)
     if _CANCELLED in text:
         raise TrainingError("training was cancelled.") from problem
     return Failure(FailureKind.CRASHED, f"the Spark stage failed: {text.strip()[:_CAUSE_CHARACTERS]}")
@@ -140,8 +166,10 @@ def _stage_failure(problem: Exception, num_workers: int) -> Failure:
 def _error(failure: Failure, directory: str) -> DpSparkError:
     kinds: dict[FailureKind, type[DpSparkError]] = {
         FailureKind.USER: ConfigError,
+        FailureKind.DATA: SchemaError,
         FailureKind.DIVERGED: DivergedError,
         FailureKind.ENVIRONMENT: EnvironmentProblem,
+        FailureKind.NO_SLOTS: EnvironmentProblem,
         FailureKind.UNFORESEEN: TrainingError,
     }
     kept = f" Checkpoints are in {directory}." if failure.kind is FailureKind.DIVERGED else ""

@@ -19,7 +19,14 @@ from typing import cast
 from dp_spark.end_model.collective import Alone, Collective, Watched, join_hub, open_hub
 from dp_spark.end_model.job import FAILURE_FILE, Failure, FailureKind, WorkerJob
 from dp_spark.end_model.settings import TrainingSettings
-from dp_spark.errors import ConfigError, DivergedError, DpSparkError, EnvironmentProblem, TrainingError
+from dp_spark.errors import (
+    ConfigError,
+    DivergedError,
+    DpSparkError,
+    EnvironmentProblem,
+    SchemaError,
+    TrainingError,
+)
 from dp_spark.references import resolve_reference
 
 TRAIN = "dp_spark.end_model.loop:train"
@@ -109,6 +116,8 @@ def _failure(problem: Exception, settings: TrainingSettings) -> Failure:
         return Failure(FailureKind.ENVIRONMENT, str(problem))
     if isinstance(problem, TrainingError):
         return Failure(FailureKind.UNFORESEEN, str(problem))
+    if isinstance(problem, SchemaError):
+        return Failure(FailureKind.DATA, str(problem))
     if isinstance(problem, DpSparkError):
         return Failure(FailureKind.USER, str(problem))
     text = f"{type(problem).__name__}: {problem}"

@@ -15,7 +15,7 @@ from dp_spark.end_model.predict import predict
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.end_model.train import train_end_model
 from dp_spark.end_model.vocabulary import count_inputs
-from dp_spark.errors import ConfigError, DpSparkError, OutputExistsError, SchemaError
+from dp_spark.errors import ConfigError, OutputExistsError, SchemaError
 from dp_spark.labels.manifest import ShardManifest
 from dp_spark.labels.shards import write_shards
 from dp_spark.storage import Storage
@@ -160,7 +160,7 @@ def test_an_altered_shard_is_refused_and_not_trained_on(
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 1
     path.write_bytes(content)
-    with pytest.raises(DpSparkError, match=r"part-00002.parquet has the SHA-256 .* altered or damaged"):
+    with pytest.raises(SchemaError, match=r"part-00002.parquet has the SHA-256 .* altered or damaged"):
         train_end_model(spark, manifest, TrainingSettings(num_workers=2), storage=storage)
 
 
