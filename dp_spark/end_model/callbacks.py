@@ -53,8 +53,9 @@ class Hooks:
         self._list.on_epoch_end(epoch, logs)
 
     def train_ended(self) -> None:
-        """After the last step."""
+        """After the last step; the model lets go of the optimizer, which else would be saved with it."""
         self._list.on_train_end()
+        self._model.optimizer = None
 
 
 def make_hooks(reference: str, model: keras.Model, optimizer: keras.Optimizer, num_epochs: int) -> Hooks:

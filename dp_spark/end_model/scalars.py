@@ -11,6 +11,12 @@ import tensorflow as tf
 
 from dp_spark.end_model.files import replace_file
 
+# What tf.summary.scalar adds, for which the workers would need the package tensorboard.
+_METADATA = tf.compat.v1.SummaryMetadata(
+    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"),
+    data_class=1,  # DATA_CLASS_SCALAR
+)
+
 
 class Scalars:
     """Where metrics of epochs go; nowhere without a directory."""
@@ -26,7 +32,7 @@ class Scalars:
             return
         with self._writer.as_default():
             for name, value in metrics.items():
-                tf.summary.scalar(name, value, step=epoch)
+                tf.summary.write(name, tf.constant(value, tf.float32), step=epoch, metadata=_METADATA)
         self._writer.flush()
         for file in self._local.iterdir():
             replace_file(f"{self._target.rstrip('/')}/{file.name}", file.read_bytes())

@@ -139,7 +139,7 @@ def test_callbacks_that_are_none_or_fail_are_errors_of_the_users_code(
     ):
         train_end_model(spark, manifest, replace(SGD, callbacks=f"{name}:not_callbacks"), storage=storage)
     with pytest.raises(
-        ConfigError, match=r"failing raised KeyError: 'no such metric' \(wrong_callbacks.py, line 31\)"
+        ConfigError, match=r"failing raised KeyError: 'no such metric' \(wrong_callbacks.py, line 24\)"
     ):
         train_end_model(spark, manifest, replace(SGD, callbacks=f"{name}:failing"), storage=storage)
 
