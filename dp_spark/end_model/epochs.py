@@ -105,16 +105,16 @@ def _train_epoch(trainee: Trainee, state: Checkpoint) -> Checkpoint:
         _refuse_divergence(trainee, state)
         if state.step < trainee.num_steps:
             _keep(trainee, state)
-    metrics = _metrics(trainee, state.sums)
+    metrics, rows = _metrics(trainee, state.sums), float(Sums(*state.sums).rows)
     trainee.hooks.epoch_ended(epoch, metrics)
     is_ended = _follow_worker_0(trainee, trainee.variables)
     state = _after_epoch(trainee, state, metrics, is_ended)
     _keep(trainee, state)
     if trainee.job.rank == 0:
-        trainee.scalars.write(epoch + 1, metrics)
-        _tell(trainee, state, at_once=True)
-        shown = " ".join(f"{name}={value:.6g}" for name, value in metrics.items())
         seconds = time.monotonic() - started
+        trainee.scalars.write(epoch + 1, metrics)
+        _tell(trainee, state, rows / seconds, at_once=True)
+        shown = " ".join(f"{name}={value:.6g}" for name, value in metrics.items())
         sys.stdout.write(f"epoch {epoch + 1}/{trainee.settings.num_epochs} {shown} {seconds:.2f}s\n")
         sys.stdout.flush()
     return state

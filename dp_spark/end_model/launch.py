@@ -126,7 +126,7 @@ def _attempt(spark: SparkSession, storage: Storage, training: TrainingJob) -> Tr
         directory=training.attempt_directory,
         num_workers=settings.num_workers,
         timeout_seconds=settings.timeout_seconds,
-        rows_per_epoch=training.manifest.num_data_points,
+        rows_per_epoch=round(training.manifest.num_data_points * (1 - settings.validation_share)),
     )
     try:
         rows = run_watched(spark, tasks.collect, watch)  # num_workers rows; one holds at most MAX_MODEL_BYTES
@@ -135,6 +135,7 @@ def _attempt(spark: SparkSession, storage: Storage, training: TrainingJob) -> Tr
         return _cause(reported) if reported else _stage_failure(problem, settings.num_workers)
     if isinstance(rows, Failure):
         return rows
+    watch.look()  # the last epochs may have passed since
     failures = [Failure.from_json(row["failure"]) for row in rows if row["failure"]]
     return _cause(failures) if failures else _trained(rows)
 

@@ -66,7 +66,9 @@ def train(job: WorkerJob, collective: Collective) -> None:
     )
     state = train_epochs(trainee, state)
     if is_first:
-        reporter.tell(Progress("trained", epoch=len(state.history)), at_once=True)
+        num_epochs = len(state.history)
+        last = Progress("trained", num_epochs, num_epochs=num_epochs, metrics=state.history[-1])
+        reporter.tell(last, at_once=True)
         save_model(model, training.inputs, job.output_directory)
         (Path(job.output_directory) / HISTORY_FILE).write_text(json.dumps(list(map(dict, state.history))))
 

@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 START_SECONDS = 180.0  # until TensorFlow is loaded and all workers have met
 GRACE_SECONDS = 10.0  # how long tasks may take to end after one of them has failed, or the driver fell silent
 SECONDS_BETWEEN_LINES = 10.0  # within an epoch
+_SHOWN = ("loss", "accuracy", "validation_loss")
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Watch:
             if now - self._failed_at > GRACE_SECONDS:
                 return min(failures, key=lambda failure: failure.kind)
             return None
-        self._look(now)
+        self.look()
         limit = self.timeout_seconds + GRACE_SECONDS
         if self._seen.phase in ("started", "joined"):
             limit = max(limit, START_SECONDS)
@@ -69,30 +70,30 @@ class Watch:
                 found.append(Failure.from_json(text))
         return found
 
-    def _look(self, now: float) -> None:
+    def look(self) -> None:
+        """Log how far the attempt is, if it has got further."""
         path = join_path(self.directory, PROGRESS_FILE)
         if not self.storage.exists(path):
             return
         progress = Progress.from_json(self.storage.read_text(path))
         if progress.pulse == self._seen.pulse:
             return
-        is_new_epoch = progress.epoch > self._seen.epoch
+        now, is_new_epoch = time.monotonic(), progress.epoch > self._seen.epoch
         self._seen, self._seen_at = progress, now
-        if progress.phase == "training" and (is_new_epoch or now - self._line_at >= SECONDS_BETWEEN_LINES):
+        if is_new_epoch or (progress.phase == "training" and (now - self._line_at >= SECONDS_BETWEEN_LINES)):
             self._line_at = now
             logger.info("%s", progress_text(progress, self.rows_per_epoch))
 
 
 def progress_text(progress: Progress, rows_per_epoch: int) -> str:
     """Progress as one line for a log."""
-    metrics = dict(progress.metrics or {})
-    parts = [f"epoch {progress.epoch}/{progress.num_epochs}"]
     if progress.step:
         percent = 100 * progress.step // max(1, progress.num_steps)
         parts = [f"epoch {progress.epoch + 1}/{progress.num_epochs} {percent}% loss={progress.loss:.4f}"]
-    parts += [
-        f"{name}={metrics[name]:.4f}" for name in ("loss", "accuracy", "validation_loss") if name in metrics
-    ]
+    else:
+        metrics = progress.metrics or {}
+        shown = [f"{name}={metrics[name]:.4f}" for name in _SHOWN if name in metrics]
+        parts = [f"epoch {progress.epoch}/{progress.num_epochs}", *shown]
     if progress.rows_per_second:
         parts.append(f"rows/s={progress.rows_per_second:,.0f}")
     left = progress.seconds_left(rows_per_epoch)

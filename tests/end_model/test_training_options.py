@@ -180,9 +180,7 @@ def test_a_repeated_run_gives_the_same_bytes_and_the_driver_and_tensorboard_can_
     assert first.digest == second.digest
 
     lines = [record.getMessage() for record in caplog.records if "training: epoch" in record.getMessage()]
-    assert lines
-    assert "/6" in lines[-1]
-    assert "rows/s=" in lines[-1]
+    assert lines[-1].startswith("training: epoch 6/6 loss=")
     (file,) = scalars.iterdir()
     found = {
         (value.tag, event.step): float(tf.make_ndarray(value.tensor))
