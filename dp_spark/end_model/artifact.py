@@ -15,8 +15,9 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.local_files import LocalFiles, replaced_directory
-from dp_spark.end_model.settings import InputSpec, TrainingSettings
+from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import MissingResultError, SchemaError
 from dp_spark.labeling.votes import NEGATIVE, POSITIVE
 from dp_spark.labels.input_columns import InputColumns

@@ -14,7 +14,8 @@ import uuid
 from dataclasses import asdict
 
 from dp_spark.end_model.checkpoint import LATEST_FILE, CheckpointFile, checkpoint_file
-from dp_spark.end_model.settings import InputSpec, TrainingSettings
+from dp_spark.end_model.input_spec import InputSpec
+from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import ConfigError
 from dp_spark.labels.manifest import ShardManifest
 from dp_spark.references import resolve_reference

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from dp_spark.end_model.feed import Feed
-from dp_spark.end_model.settings import InputSpec
+from dp_spark.end_model.input_spec import InputSpec
 
 NUM_PREFETCHED = 4  # batches that wait for the model
 

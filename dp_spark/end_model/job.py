@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 
 from dp_spark.end_model.checkpoint import CheckpointFile
-from dp_spark.end_model.settings import InputSpec, TrainingSettings
+from dp_spark.end_model.input_spec import InputSpec
+from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.labels.manifest import ShardManifest
 
 HISTORY_FILE = "history.json"

@@ -12,7 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from dp_spark.end_model.settings import LINEAR, InputSpec, TrainingSettings
+from dp_spark.end_model.input_spec import InputSpec
+from dp_spark.end_model.settings import LINEAR, TrainingSettings
 from dp_spark.end_model.tokens import separate_tokens
 from dp_spark.errors import ConfigError
 from dp_spark.references import resolve_reference

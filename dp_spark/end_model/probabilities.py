@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dp_spark.end_model.artifact import EndModel
+from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.rows import Part
-from dp_spark.end_model.settings import InputSpec
 from dp_spark.errors import ConfigError, EnvironmentProblem
 from dp_spark.label_model.model import sigmoid
 from dp_spark.references import resolve_reference

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from dp_spark.end_model.artifact import MODEL_FILE
+from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.model import example_inputs
-from dp_spark.end_model.settings import InputSpec
 from dp_spark.errors import ConfigError
 
 MAX_DIFFERENCE = 1e-5  # between the logits of a model and of its saved copy

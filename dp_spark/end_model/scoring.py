@@ -16,8 +16,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from dp_spark.end_model.artifact import MODEL_FILE
+from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.rows import Part
-from dp_spark.end_model.settings import InputSpec
 from dp_spark.end_model.tokens import separate_tokens
 from dp_spark.errors import SchemaError
 from dp_spark.references import import_module

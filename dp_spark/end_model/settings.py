@@ -1,84 +1,34 @@
-"""How an end model is trained, and what a user's own model function is told; no Spark, no TensorFlow."""
+"""How an end model is trained; no Spark, no TensorFlow."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
-
-from dp_spark.labels.input_columns import InputPart
 
 LINEAR = "linear"
 MLP = "mlp"
 
 _BUILT_IN = (LINEAR, MLP)
-_OPTIMIZERS = ("adam", "sgd")
-_SCHEDULES = ("cosine", "linear", "constant")
-_PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+_CHOICES = {
+    "optimizer": ("adam", "sgd"),
+    "schedule": ("cosine", "linear", "constant"),
+    "precision": ("float32", "mixed_bfloat16", "mixed_float16"),
+    "collective": ("authenticated", "tensorflow"),
+}
+_COUNTS = (
+    "num_epochs",
+    "batch_size",
+    "num_workers",
+    "max_attempts",
+    "max_tokens",
+    "min_token_texts",
+    "max_categories",
+    "num_row_ranges",
+)
 BALANCED = "balanced"
-_COLLECTIVES = ("authenticated", "tensorflow")
 _MAX_NGRAMS = 2
 _MAX_VALIDATION_SHARE = 0.5
 
-# How a text is cut, the same in TensorFlow's RE2 and in Java: white space separates, letters and digits join,
-# any other character is a token of its own: "://" says more about a text than the one link it stands in.
-WHITE_SPACE = r"[\p{Z}\p{Cc}]+"
-OTHER_CHARACTER = r"([^\p{L}\p{M}\p{N} ])"
 _MODELS = "'linear', 'mlp', or 'package.module:function' of a function that builds a model"
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """What a model takes and returns, for a user's `build_model(inputs: InputSpec)`.
-
-    A model of one part is called with its tensor, a model of several parts with a dictionary of them,
-    by name: "features", (batch, num_features) float32; "text", (batch, 1) strings; "categories",
-    (batch, c) strings. It must return logits, without an activation: shape (None, 1) for two classes, the
-    log-odds of the second one; (None, num_classes) else.
-
-    Attributes:
-        parts: which of "features", "text" and "categories" there are, in this order.
-        num_features: d; 0 without features.
-        vocabulary: for text, the most frequent tokens of the training set, most frequent first, as
-            `keras.layers.TextVectorization` takes them, with the standardization
-            `dp_spark.end_model.tokens.separate_tokens`; empty without text.
-        ngrams: 1, or 2 if the vocabulary holds pairs of neighbouring tokens too.
-        category_vocabularies: for each column of categories its most frequent values in the training
-            set, most frequent first, as `keras.layers.StringLookup` takes them.
-        num_classes: k, at least 2.
-        feature_means: d numbers to subtract from the features, if they are to be standardized.
-        feature_variances: d numbers whose roots divide them then.
-    """
-
-    parts: tuple[InputPart, ...]
-    num_features: int = 0
-    vocabulary: tuple[str, ...] = ()
-    ngrams: int = 1
-    category_vocabularies: tuple[tuple[str, ...], ...] = ()
-    num_classes: int = 2
-    feature_means: tuple[float, ...] = ()
-    feature_variances: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("parts", "vocabulary", "feature_means", "feature_variances"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        categories = tuple(map(tuple, self.category_vocabularies))
-        object.__setattr__(self, "category_vocabularies", categories)
-
-    @property
-    def kind(self) -> str:
-        """The part, or the parts joined by " and "."""
-        return " and ".join(self.parts)
-
-    @property
-    def num_logits(self) -> int:
-        """1 for two classes, k else."""
-        return 1 if self.num_classes == 2 else self.num_classes
-
-    @property
-    def widths(self) -> Mapping[InputPart, int]:
-        """How many values a data point has in each part."""
-        of_part = {"features": self.num_features, "text": 1, "categories": len(self.category_vocabularies)}
-        return {part: of_part[part] for part in self.parts}
 
 
 @dataclass(frozen=True)
@@ -170,37 +120,8 @@ class TrainingSettings:
         object.__setattr__(self, "hidden_units", tuple(self.hidden_units))
         if self.class_weights != BALANCED:
             object.__setattr__(self, "class_weights", tuple(self.class_weights))
-        counts = (
-            "num_epochs",
-            "batch_size",
-            "num_workers",
-            "max_attempts",
-            "max_tokens",
-            "min_token_texts",
-            "max_categories",
-            "num_row_ranges",
-        )
-        for name in counts:
-            self._expect(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("early_stopping_patience", "checkpoint_steps"):
-            self._expect(name, getattr(self, name) >= 0, "0 or more")
-        self._expect("model", self.model in _BUILT_IN or self.is_users_model, _MODELS)
-        self._expect("hidden_units", all(units >= 1 for units in self.hidden_units), "each at least 1")
-        self._expect("hidden_units", bool(self.hidden_units), "at least one layer (or model='linear')")
-        self._expect("schedule", self.schedule in _SCHEDULES, f"one of {_SCHEDULES}")
-        self._expect("optimizer", self.optimizer in _OPTIMIZERS, f"one of {_OPTIMIZERS}")
-        self._expect("learning_rate", 0 < self.learning_rate < math.inf, "a positive number")
-        self._expect("timeout_seconds", 0 < self.timeout_seconds < math.inf, "a positive number of seconds")
-        self._expect("l2", 0 <= self.l2 < math.inf, "0 or a positive number")
-        self._expect("l2", self.l2 == 0 or not self.is_users_model, "0: add regularizers in your own model")
-        self._expect("seed", 0 <= self.seed < 2**31, "0 to 2**31 - 1")
-        self._expect("ngrams", 1 <= self.ngrams <= _MAX_NGRAMS, "1 or 2")
-        self._expect("validation_share", 0 <= self.validation_share <= _MAX_VALIDATION_SHARE, "0 to 0.5")
-        self._expect("collective", self.collective in _COLLECTIVES, f"one of {_COLLECTIVES}")
-        self._expect("cache_bytes", self.cache_bytes >= 0, "0 or more")
-        self._expect("warmup_share", 0 <= self.warmup_share < 1, "at least 0 and below 1")
-        self._expect("precision", self.precision in _PRECISIONS, f"one of {_PRECISIONS}")
-        self._expect("callbacks", not self.callbacks or ":" in self.callbacks, "'package.module:function'")
+        self._check_numbers()
+        self._check_choices()
         self._check_class_weights()
         self._check_validation()
         if self.num_workers > self.num_row_ranges:
@@ -208,7 +129,6 @@ class TrainingSettings:
                 f"num_workers is {self.num_workers}: expected at most num_row_ranges, which is "
                 f"{self.num_row_ranges}, since each worker trains on whole ranges. Raise num_row_ranges."
             )
-
         if self.has_open_ports and not self.network_is_isolated:
             raise ValueError(
                 "collective is 'tensorflow' and network_is_isolated is False: TensorFlow's gRPC port listens on "
@@ -237,6 +157,28 @@ class TrainingSettings:
     def rows_per_range(self) -> int:
         """b: how many rows of each range a global batch holds."""
         return max(1, round(self.batch_size / self.num_row_ranges))
+
+    def _check_numbers(self) -> None:
+        for name in _COUNTS:
+            self._expect(name, getattr(self, name) >= 1, "at least 1")
+        for name in ("early_stopping_patience", "checkpoint_steps", "cache_bytes"):
+            self._expect(name, getattr(self, name) >= 0, "0 or more")
+        self._expect("hidden_units", all(units >= 1 for units in self.hidden_units), "each at least 1")
+        self._expect("hidden_units", bool(self.hidden_units), "at least one layer (or model='linear')")
+        self._expect("learning_rate", 0 < self.learning_rate < math.inf, "a positive number")
+        self._expect("timeout_seconds", 0 < self.timeout_seconds < math.inf, "a positive number of seconds")
+        self._expect("l2", 0 <= self.l2 < math.inf, "0 or a positive number")
+        self._expect("seed", 0 <= self.seed < 2**31, "0 to 2**31 - 1")
+        self._expect("ngrams", 1 <= self.ngrams <= _MAX_NGRAMS, "1 or 2")
+        self._expect("validation_share", 0 <= self.validation_share <= _MAX_VALIDATION_SHARE, "0 to 0.5")
+        self._expect("warmup_share", 0 <= self.warmup_share < 1, "at least 0 and below 1")
+
+    def _check_choices(self) -> None:
+        self._expect("model", self.model in _BUILT_IN or self.is_users_model, _MODELS)
+        self._expect("l2", self.l2 == 0 or not self.is_users_model, "0: add regularizers in your own model")
+        for name, choices in _CHOICES.items():
+            self._expect(name, getattr(self, name) in choices, f"one of {choices}")
+        self._expect("callbacks", not self.callbacks or ":" in self.callbacks, "'package.module:function'")
 
     def _check_class_weights(self) -> None:
         are_positive = isinstance(self.class_weights, str) or all(

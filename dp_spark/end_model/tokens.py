@@ -8,7 +8,7 @@ imported; `vocabulary.py` cuts text the same way in Spark.
 import keras
 import tensorflow as tf
 
-from dp_spark.end_model.settings import OTHER_CHARACTER, WHITE_SPACE
+from dp_spark.end_model.input_spec import OTHER_CHARACTER, WHITE_SPACE
 
 
 @keras.saving.register_keras_serializable(package="dp_spark")  # type: ignore[untyped-decorator] # no types

@@ -6,7 +6,8 @@ Texts are cut exactly as the model cuts them (`tokens.py`).
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from dp_spark.end_model.settings import OTHER_CHARACTER, WHITE_SPACE, InputSpec, TrainingSettings
+from dp_spark.end_model.input_spec import OTHER_CHARACTER, WHITE_SPACE, InputSpec
+from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import SchemaError
 from dp_spark.labels.manifest import SHARDS_FOLDER, ShardManifest
 from dp_spark.storage import join_path

@@ -26,8 +26,9 @@ import numpy as np
 
 from dp_spark.end_model.collective import AuthenticatedStar, join_hub, open_hub
 from dp_spark.end_model.frames import KEY_BYTES
+from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.job import TrainingJob, WorkerJob
-from dp_spark.end_model.settings import InputSpec, TrainingSettings
+from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.labels.manifest import ShardManifest
 
 if TYPE_CHECKING:

@@ -158,8 +158,8 @@ def built(manifest: ShardManifest, model: str) -> tuple[object, object]:
     """Model and optimizer."""
     import keras
 
+    from dp_spark.end_model.input_spec import InputSpec
     from dp_spark.end_model.model import build_model
-    from dp_spark.end_model.settings import InputSpec
 
     return build_model(InputSpec(("features",), D), settings_of(model)), keras.optimizers.Adam(0.001)
 
@@ -172,7 +172,7 @@ def fed(manifest: ShardManifest, model_name: str, way: str) -> list[float]:
     from dp_spark.end_model.collective import Alone
     from dp_spark.end_model.dataset import training_dataset
     from dp_spark.end_model.feed import open_feed
-    from dp_spark.end_model.settings import InputSpec
+    from dp_spark.end_model.input_spec import InputSpec
     from dp_spark.end_model.step import make_steps
 
     model, optimizer = built(manifest, model_name)

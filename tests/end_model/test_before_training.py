@@ -14,10 +14,11 @@ from dp_spark.end_model.barrier_task import process_environment
 from dp_spark.end_model.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from dp_spark.end_model.early_stopping import has_stopped
 from dp_spark.end_model.greeting import Greeting, can_connect, environment_failure, network_failure
+from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.job import Failure, FailureKind, failure_name
 from dp_spark.end_model.memory import TENSORFLOW_BYTES, bytes_needed
 from dp_spark.end_model.progress import Progress, Reporter
-from dp_spark.end_model.settings import InputSpec, TrainingSettings
+from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.end_model.watch import GRACE_SECONDS, Watch
 from dp_spark.storage import Storage
 

@@ -12,8 +12,9 @@ import pytest
 
 from dp_spark.end_model.collective import Alone, AuthenticatedStar, join_hub, open_hub
 from dp_spark.end_model.frames import FRAME_BYTES
+from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.job import TrainingJob, WorkerJob
-from dp_spark.end_model.settings import InputSpec, TrainingSettings
+from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import TrainingError
 from dp_spark.labels.manifest import ShardManifest
 

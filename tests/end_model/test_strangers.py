@@ -1,5 +1,6 @@
 """Strangers at the ports of a training run, and code in the files that it reads."""
 
+import hashlib
 import json
 import logging
 import os
@@ -16,13 +17,14 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from dp_spark.end_model.artifact import EndModel
-from dp_spark.end_model.checkpoint import CHECKPOINT_FILE, read_checkpoint
+from dp_spark.end_model.checkpoint import CheckpointFile, read_checkpoint
 from dp_spark.end_model.collective import join_hub, open_hub
 from dp_spark.end_model.frames import Channel
+from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.job import TrainingJob, WorkerJob
 from dp_spark.end_model.lobby import MAX_DROPS_LOGGED
 from dp_spark.end_model.predict import predict
-from dp_spark.end_model.settings import InputSpec, TrainingSettings
+from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.end_model.train import train_end_model
 from dp_spark.errors import SchemaError, TrainingError
 from dp_spark.labels.manifest import ShardManifest
@@ -233,10 +235,12 @@ def test_secrets_are_not_in_what_is_printed(make_manifest: MakeManifest, tmp_pat
 
 
 def test_a_pickle_in_a_checkpoint_is_not_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.npz"
     payload = np.array([Payload(tmp_path / "ran")], dtype=object)
-    np.savez(tmp_path / CHECKPOINT_FILE, arr_0=np.zeros(1), arr_1=payload)
+    np.savez(path, np.zeros(1), np.zeros(4), payload)
+    file = CheckpointFile(1, 0, str(path), hashlib.sha256(path.read_bytes()).hexdigest())
     with pytest.raises(TrainingError, match=r"is damaged: .*allow_pickle"):
-        read_checkpoint(str(tmp_path), [(1,)])
+        read_checkpoint(file, [(1,)])
     assert not (tmp_path / "ran").exists()
 
 

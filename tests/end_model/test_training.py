@@ -14,9 +14,10 @@ from pyspark.sql import Row, SparkSession
 
 from dp_spark.end_model.artifact import EndModel, load_end_model, save_end_model
 from dp_spark.end_model.greeting import Greeting, environment_failure
+from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.job import TrainingJob, WorkerJob
 from dp_spark.end_model.predict import predict
-from dp_spark.end_model.settings import InputSpec, TrainingSettings
+from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.end_model.train import train_end_model
 from dp_spark.end_model.vocabulary import count_vocabulary
 from dp_spark.errors import (
