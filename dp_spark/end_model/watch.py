@@ -56,8 +56,8 @@ class Watch:
         return Failure(
             FailureKind.PEER,
             f"worker 0 has given no news for {now - self._seen_at:.0f} seconds (it was last seen "
-            f"{_where(self._seen)}): it hangs, or its machine is overloaded or gone. Look at its log, or raise "
-            "timeout_seconds.",
+            f"{_where(self._seen)}): it hangs, its machine is overloaded or gone, or {self.directory} is not on "
+            "storage that it shares with the driver. Look at its log, or raise timeout_seconds.",
         )
 
     def failures(self) -> list[Failure]:

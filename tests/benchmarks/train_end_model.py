@@ -5,11 +5,11 @@
 feeding   the same step on arrays in memory (shuffled, in batches of 4,096), on Keras' own `fit`, and on shards with
           and without the memory cache; one process, one thread.
 spark     one worker through Spark against a loop written by hand with TensorFlow and pyarrow; start-up apart.
-workers   an MLP, global batches of 16,384: one worker of one thread against two.
+workers   one worker of one thread against two, by model and global batch.
 large     10,000,000 rows of 100 features with two workers: seconds and the peak memory of each worker.
 
 d = 100 features, linear model and MLP of 256 and 256 units. Every measurement in a process of its own, on the same
-shards; each figure is of the fastest epoch after the first. Run by hand; takes about ten minutes on two cores and
+shards; each figure is of the fastest epoch after the first. Run by hand; takes about twenty minutes on two cores and
 5 GB of disk.
 """
 
@@ -44,6 +44,7 @@ D, HIDDEN = 100, (256, 256)
 FILE_ROWS, GROUP_ROWS = 1_000_000, 40_000
 FEED_BATCH, WORKERS_BATCH = 4_096, 16_384
 NUM_EPOCHS = 4
+WORKER_BATCHES = {"mlp": (1_024, 4_096, 16_384), "linear": (4_096, 16_384, 65_536)}
 PARTS = ("feeding", "spark", "workers", "large")
 LARGE_ROWS = 10_000_000
 
@@ -81,9 +82,16 @@ def run_part(part: str, num_rows: int, place: Path) -> Iterator[dict[str, object
         "feeding": [
             (way, model) for model in ("linear", "mlp") for way in ("memory", "fit", "cached", "uncached")
         ],
-        "spark": [(way, model) for model in ("linear", "mlp") for way in ("by hand", "1 worker")],
-        "workers": [("1 worker of 1 thread", "mlp"), ("2 workers", "mlp")],
-        "large": [("2 workers, large", "linear")],
+        "spark": [
+            (way, model) for model in ("linear", "mlp") for way in ("by hand", f"1 worker of {FEED_BATCH}")
+        ],
+        "workers": [
+            (f"{workers} of {batch}", model)
+            for model, batches in WORKER_BATCHES.items()
+            for batch in batches
+            for workers in ("1 worker", "2 workers")
+        ],
+        "large": [(f"2 workers of {WORKERS_BATCH}", "linear")],
     }
     for way, model in ways[part]:
         command = [sys.executable, __file__, "--one", way, model, str(manifest)]
@@ -298,9 +306,8 @@ def through_spark(manifest: ShardManifest, model: str, way: str) -> dict[str, ob
     from dp_spark.session import spark_session
     from dp_spark.storage import Storage
 
-    num_workers = 2 if way.startswith("2") else 1
-    batch_size = FEED_BATCH if way == "1 worker" else WORKERS_BATCH
-    num_epochs = 2 if "large" in way else NUM_EPOCHS
+    num_workers, batch_size = int(way[0]), int(way.rpartition(" ")[2])
+    num_epochs = 2 if manifest.num_data_points >= LARGE_ROWS else NUM_EPOCHS
     settings = settings_of(
         model, batch_size, num_workers=num_workers, num_epochs=num_epochs, callbacks="epoch_times:callbacks"
     )
@@ -348,10 +355,11 @@ def print_table(found: list[dict[str, object]]) -> None:
     print(", ".join(f"{name} {number}" for name, number in versions().items()))
     titles = f"{'part':8s} {'model':7s} {'way':22s} {'n':>11s} {'rows/s':>11s} {'ratio':>6s}"
     print(f"{titles}  start, end s  peak MB per worker")
-    first: dict[tuple[object, object], float] = {}
+    first: dict[tuple[object, ...], float] = {}
     for row in found:
         speed = float(str(row["rows_per_second"]))
-        base = first.setdefault((row["part"], row["model"]), speed)
+        batch = row["way"].rpartition(" of ")[2] if row["part"] == "workers" else ""
+        base = first.setdefault((row["part"], row["model"], batch), speed)
         start = f"{row['start_seconds']:.1f}, {row['end_seconds']:.1f}" if "start_seconds" in row else ""
         peaks = ", ".join(f"{peak:,.0f}" for peak in row.get("worker_peak_mb", []))
         names = f"{row['part']:8s} {row['model']:7s} {row['way']:22s}"

@@ -35,6 +35,9 @@ RUNS = pathlib.Path({runs!r})
 MARKER = pathlib.Path({marker!r})
 EPOCHS = pathlib.Path({epochs!r})
 
+with EPOCHS.with_suffix(".pids").open("a") as pids:
+    pids.write(f"{{os.getpid()}}\\n")
+
 def strike():
     while not any(RUNS.glob("_training-*/attempt-*/checkpoint.json")):
         time.sleep(0.001)
@@ -78,6 +81,9 @@ def trained_with_fault(
     ship_module(name, text)
     faulty = replace(settings, model=f"{name}:build", callbacks=f"{name}:callbacks")
     trained = train_end_model(spark, manifest, faulty, storage=storage)
+    pids = epochs.with_suffix(".pids").read_text().split()
+    assert len(pids) >= settings.num_workers
+    assert [pid for pid in pids if is_running(int(pid))] == []  # no orphan
     return trained, [int(line) for line in epochs.read_text().split()]
 
 
@@ -160,7 +166,7 @@ def test_a_driver_that_dies_leaves_no_process_and_the_next_one_goes_on(
 ) -> None:
     manifest = make_manifest()
     (tmp_path / "manifest.json").write_text(manifest.to_json())
-    epochs, pids = tmp_path / "epochs", tmp_path / "pids"
+    epochs, pids = tmp_path / "epochs", tmp_path / "epochs.pids"
     text = FAULTY.format(
         runs=manifest.path,
         marker=str(tmp_path / "m"),
