@@ -35,15 +35,14 @@ RUNS = pathlib.Path({runs!r})
 MARKER = pathlib.Path({marker!r})
 EPOCHS = pathlib.Path({epochs!r})
 
-with EPOCHS.with_suffix(".pids").open("a") as pids:
-    pids.write(f"{{os.getpid()}}\\n")
-
 def strike():
     while not any(RUNS.glob("_training-*/attempt-*/checkpoint.json")):
         time.sleep(0.001)
     os.kill({victim}, signal.{signal})
 
 def build(inputs):
+    with EPOCHS.with_suffix(".pids").open("a") as pids:
+        pids.write(f"{{os.getpid()}}\\n")
     try:
         MARKER.touch(exist_ok=False)
     except FileExistsError:
@@ -175,7 +174,6 @@ def test_a_driver_that_dies_leaves_no_process_and_the_next_one_goes_on(
         signal="SIGCONT",
         pause=0.3,
     )
-    text += f"\npathlib.Path({str(pids)!r}).open('a').write(f'{{os.getpid()}}\\n')\n"
     (tmp_path / "slow_model.py").write_text(text)
     (tmp_path / "driver.py").write_text(
         "import pathlib, sys\n"
