@@ -6,19 +6,17 @@ that was given up but still lives can neither overwrite nor confuse a newer one.
 """
 
 import hashlib
-import inspect
+import importlib.util
 import json
 import logging
-import sys
 import uuid
 from dataclasses import asdict
+from importlib.abc import InspectLoader
 
 from dp_spark.end_model.checkpoint import LATEST_FILE, CheckpointFile, checkpoint_file
 from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.settings import TrainingSettings
-from dp_spark.errors import ConfigError
 from dp_spark.labels.manifest import ShardManifest
-from dp_spark.references import resolve_reference
 from dp_spark.storage import Storage, join_path
 
 logger = logging.getLogger(__name__)
@@ -74,11 +72,12 @@ def newest_checkpoint(storage: Storage, directory: str) -> CheckpointFile | None
 
 
 def _source(reference: str) -> str:
-    """The text of the module that a reference names; empty where the driver does not have it."""
+    """The text of the module that a reference names, which is not imported; empty where the driver does not have it."""
     module = reference.partition(":")[0]
     try:
-        resolve_reference(reference)
-        return inspect.getsource(sys.modules[module])
-    except (ConfigError, OSError, TypeError):
+        found = importlib.util.find_spec(module)
+        loader = found.loader if found else None
+        return (loader.get_source(module) or "") if isinstance(loader, InspectLoader) else ""
+    except (ImportError, ValueError):
         logger.debug("no source of %s on the driver", module, exc_info=True)
         return ""

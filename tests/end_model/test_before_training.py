@@ -146,6 +146,22 @@ def test_a_stale_attempt_does_not_change_what_a_newer_one_starts_from(
     assert len(list(Path(stale).glob("checkpoint-*.npz"))) == 1  # only the last is kept
 
 
+def test_a_run_has_another_name_when_the_users_code_changes_and_the_code_is_not_run(
+    make_manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    manifest, inputs = make_manifest(), InputSpec(("features",), 6)
+    settings = TrainingSettings(model="never_imported:build")
+    names = set()
+    for text in ("raise SystemExit(1)", "raise SystemExit(2)"):
+        (tmp_path / "never_imported.py").write_text(text)
+        names.add(run_directory(manifest, inputs, settings))
+    assert len(names) == 2
+    (tmp_path / "never_imported.py").unlink()
+    assert run_directory(manifest, inputs, settings) not in names
+    assert "never_imported" not in sys.modules
+
+
 def test_patience_counts_epochs_without_a_lower_loss() -> None:
     def losses(*values: float) -> list[dict[str, float]]:
         return [{"validation_loss": value} for value in values]
