@@ -30,6 +30,7 @@ from dp_spark.errors import DivergedError
 EXPLODED = 10.0  # a loss that is so many times the lowest epoch's, and so many nats above it, has exploded
 SECONDS_PER_CALL = 1.0  # how long TensorFlow runs before worker 0 reports progress
 _FIRST_STEPS = 4  # of the first call, whose duration nothing tells yet
+_MAX_STEPS = 1 << 20  # per call
 
 SumsArray = npt.NDArray[np.float64]
 
@@ -140,20 +141,27 @@ def _next_stop(trainee: Trainee, step: int) -> int:
 
 
 def _train_to(trainee: Trainee, state: Checkpoint, stop: int) -> Checkpoint:
-    """Take the steps up to `stop`, in calls of about a second in worker 0, which reports in between."""
+    """Take the steps up to `stop`, in calls of about a second, between which worker 0 reports."""
     if trainee.is_stepwise:
         return _train_stepwise(trainee, state, stop)
-    count = _FIRST_STEPS if trainee.job.rank == 0 else trainee.num_steps
+    count = _FIRST_STEPS
     while state.step < stop:
-        count = min(count, stop - state.step)
+        count = min(_of_worker_0(trainee, count), stop - state.step)
         started, rows = time.monotonic(), Sums(*state.sums).rows
         state = replace(state, step=state.step + count, sums=trainee.run_steps(count, state.sums))
         seconds = max(time.monotonic() - started, 1e-6)
         _refuse_not_finite(trainee, state)
         _tell(trainee, state, float(Sums(*state.sums).rows - rows) / seconds)
-        if trainee.job.rank == 0:
-            count = max(1, round(count * SECONDS_PER_CALL / seconds))
+        count = min(max(1, round(count * SECONDS_PER_CALL / seconds)), _MAX_STEPS)
     return state
+
+
+def _of_worker_0(trainee: Trainee, count: int) -> int:
+    """Worker 0's count: TensorFlow's collective pairs the sums of a call by their position in it."""
+    if trainee.settings.num_workers == 1:
+        return count
+    own = np.array([count if trainee.job.rank == 0 else 0], np.float32)
+    return int(trainee.collective.all_reduce(own)[0])
 
 
 def _train_stepwise(trainee: Trainee, state: Checkpoint, stop: int) -> Checkpoint:
