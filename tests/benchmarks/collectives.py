@@ -29,6 +29,7 @@ from dp_spark.end_model.frames import KEY_BYTES
 from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.job import TrainingJob, WorkerJob
 from dp_spark.end_model.settings import TrainingSettings
+from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.manifest import ShardManifest
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def run_way(way: str, num_workers: int, sizes: list[int]) -> list[list[float]]:
     settings = TrainingSettings(
         num_workers=num_workers, collective="tensorflow", network_is_isolated=True, timeout_seconds=SECONDS
     )
-    manifest = ShardManifest("", "features", ("x",), 1, 1, 0, 0, (), ())
+    manifest = ShardManifest("", InputColumns(("x",), feature_widths=(1,)), 2, 1, 0, (), (), ())
     results = context.Queue()
     with ExitStack() as held:
         listener = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=num_workers))
@@ -120,7 +121,7 @@ def run_way(way: str, num_workers: int, sizes: list[int]) -> list[list[float]]:
             port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             port.bind(("", 0))
         job = WorkerJob(
-            training=TrainingJob(manifest, settings, InputSpec("features", 1), ""),
+            training=TrainingJob(manifest, settings, InputSpec(("features",), 1), ""),
             rank=0,
             hub=listener.getsockname(),
             key_hex=KEY.hex(),

@@ -16,6 +16,7 @@ from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.job import TrainingJob, WorkerJob
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import TrainingError
+from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.manifest import ShardManifest
 
 KEY = bytes(range(32))
@@ -255,9 +256,9 @@ def test_tensorflows_sum_is_that_of_the_star(num_workers: int, tmp_path: Path) -
     for rank in range(num_workers):
         job = WorkerJob(
             training=TrainingJob(
-                ShardManifest("", "features", ("x",), 1, 1, 0, 0, (), ()),
+                ShardManifest("", InputColumns(("x",), feature_widths=(1,)), 2, 1, 0, (), (), ()),
                 TrainingSettings(num_workers=num_workers, collective="tensorflow", network_is_isolated=True),
-                InputSpec("features", 1),
+                InputSpec(("features",), 1),
                 "",
             ),
             rank=rank,

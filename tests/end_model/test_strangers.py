@@ -27,6 +27,7 @@ from dp_spark.end_model.predict import predict
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.end_model.train import train_end_model
 from dp_spark.errors import SchemaError, TrainingError
+from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.manifest import ShardManifest
 from dp_spark.storage import Storage
 from dp_spark.worker_errors import translated_errors
@@ -218,7 +219,7 @@ def test_many_silent_strangers_do_not_keep_a_worker_out(caplog: pytest.LogCaptur
 
 def test_secrets_are_not_in_what_is_printed(make_manifest: MakeManifest, tmp_path: Path) -> None:
     job = WorkerJob(
-        training=TrainingJob(make_manifest(), TrainingSettings(), InputSpec("features", 6), str(tmp_path)),
+        training=TrainingJob(make_manifest(), TrainingSettings(), InputSpec(("features",), 6), str(tmp_path)),
         rank=0,
         hub=("host", 1),
         key_hex=KEY.hex(),
@@ -257,7 +258,15 @@ def test_code_in_a_model_file_is_not_run(spark: SparkSession, tmp_path: Path) ->
     )
     file = tmp_path / "model.keras"
     subprocess.run([sys.executable, "-c", make, str(file)], check=True, capture_output=True)
-    model = EndModel(file.read_bytes(), "features", ("x",), 2, (0.5,), TrainingSettings(), "digest", {})
+    model = EndModel(
+        file.read_bytes(),
+        InputSpec(("features",), 2),
+        InputColumns(("x",), feature_widths=(2,)),
+        ({"loss": 0.5},),
+        TrainingSettings(),
+        "digest",
+        {},
+    )
     table = spark.createDataFrame([Row(id=1, x=[0.5, 0.5])])
     message = r"cannot be loaded safely: .*Lambda(.|\n)*is never run\. Train the model again"
     with pytest.raises(SchemaError, match=message), translated_errors():
