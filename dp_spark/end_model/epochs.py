@@ -12,27 +12,23 @@ from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from dp_spark.end_model.callbacks import Hooks
 from dp_spark.end_model.checkpoint import Checkpoint, Metrics, write_checkpoint
 from dp_spark.end_model.collective import Collective
+from dp_spark.end_model.divergence import refuse_divergence, refuse_not_finite
 from dp_spark.end_model.early_stopping import has_stopped, is_best
 from dp_spark.end_model.job import WorkerJob
-from dp_spark.end_model.objective import NUM_SUMS, Sums
+from dp_spark.end_model.objective import NUM_SUMS, Sums, SumsArray, accuracy, mean_loss
 from dp_spark.end_model.optimizer import learning_rate, learning_rate_variables
 from dp_spark.end_model.progress import Progress, Reporter
 from dp_spark.end_model.scalars import Scalars
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.end_model.state import assign, average, take_from_worker_0, values_of
-from dp_spark.errors import DivergedError
 
-EXPLODED = 10.0  # a loss that is so many times the lowest epoch's, and so many nats above it, has exploded
 SECONDS_PER_CALL = 1.0  # how long TensorFlow runs before worker 0 reports progress
 _FIRST_STEPS = 4  # of the first call, whose duration nothing tells yet
 _MAX_STEPS = 1 << 20  # per call
-
-SumsArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -103,7 +99,7 @@ def _train_epoch(trainee: Trainee, state: Checkpoint) -> Checkpoint:
     while state.step < trainee.num_steps:
         state = _train_to(trainee, state, _next_stop(trainee, state.step))
         average(trainee.model.non_trainable_variables, trainee.collective, trainee.settings.num_workers)
-        _refuse_divergence(trainee, state)
+        refuse_divergence(state, trainee.model, trainee.settings)
         if state.step < trainee.num_steps:
             _keep(trainee, state)
     metrics, rows = _metrics(trainee, state.sums), float(Sums(*state.sums).rows)
@@ -150,7 +146,7 @@ def _train_to(trainee: Trainee, state: Checkpoint, stop: int) -> Checkpoint:
         started, rows = time.monotonic(), Sums(*state.sums).rows
         state = replace(state, step=state.step + count, sums=trainee.run_steps(count, state.sums))
         seconds = max(time.monotonic() - started, 1e-6)
-        _refuse_not_finite(trainee, state)
+        refuse_not_finite(state, trainee.settings)
         _tell(trainee, state, float(Sums(*state.sums).rows - rows) / seconds)
         count = min(max(1, round(count * SECONDS_PER_CALL / seconds)), _MAX_STEPS)
     return state
@@ -174,8 +170,8 @@ def _train_stepwise(trainee: Trainee, state: Checkpoint, stop: int) -> Checkpoin
         trainee.hooks.batch_begins(state.step)
         _follow_worker_0(trainee, rates)
         state = replace(state, step=state.step + 1, sums=trainee.run_steps(1, state.sums))
-        _refuse_not_finite(trainee, state)
-        trainee.hooks.batch_ended(state.step - 1, _mean_loss(state.sums))
+        refuse_not_finite(state, trainee.settings)
+        trainee.hooks.batch_ended(state.step - 1, mean_loss(state.sums))
         _tell(trainee, state)
     return state
 
@@ -191,21 +187,11 @@ def _follow_worker_0(trainee: Trainee, variables: list[keras.Variable]) -> bool:
 
 def _metrics(trainee: Trainee, sums: SumsArray) -> Metrics:
     """The metrics of an epoch, the same in all processes."""
-    found = {"loss": _mean_loss(sums), "accuracy": _accuracy(sums)}
+    found = {"loss": mean_loss(sums), "accuracy": accuracy(sums)}
     if trainee.evaluate is not None:
         validation = trainee.evaluate()
-        found |= {"validation_loss": _mean_loss(validation), "validation_accuracy": _accuracy(validation)}
+        found |= {"validation_loss": mean_loss(validation), "validation_accuracy": accuracy(validation)}
     return found | {"learning_rate": learning_rate(trainee.optimizer)}
-
-
-def _mean_loss(sums: SumsArray) -> float:
-    named = Sums(*sums)
-    return float(named.loss / named.weight) if named.weight else 0.0
-
-
-def _accuracy(sums: SumsArray) -> float:
-    named = Sums(*sums)
-    return float(named.correct / named.rows) if named.rows else 0.0
 
 
 def _keep(trainee: Trainee, state: Checkpoint) -> None:
@@ -225,31 +211,7 @@ def _tell(
         num_epochs=trainee.settings.num_epochs,
         num_steps=trainee.num_steps,
         rows_per_second=rows_per_second,
-        loss=_mean_loss(state.sums),
+        loss=mean_loss(state.sums),
         metrics=state.history[-1] if state.history else None,
     )
     trainee.reporter.tell(progress, at_once=at_once)
-
-
-def _refuse_not_finite(trainee: Trainee, state: Checkpoint) -> None:
-    if not np.isfinite(state.sums).all():
-        raise _diverged(trainee, state)
-
-
-def _refuse_divergence(trainee: Trainee, state: Checkpoint) -> None:
-    """Refuse weights that are not finite, and a loss far above what it has been."""
-    lowest = min((metrics["loss"] for metrics in state.history), default=float("inf"))
-    has_exploded = _mean_loss(state.sums) > max(EXPLODED * lowest, lowest + EXPLODED)
-    weights = trainee.model.trainable_variables
-    if has_exploded or not all(np.isfinite(value).all() for value in values_of(weights)):
-        raise _diverged(trainee, state)
-
-
-def _diverged(trainee: Trainee, state: Checkpoint) -> DivergedError:
-    settings, done = trainee.settings, len(state.history)
-    kept = f"the checkpoint after epoch {done} is kept" if done else "no epoch was completed"
-    return DivergedError(
-        f"training diverged in epoch {done + 1}: the loss is {_mean_loss(state.sums):g}, with learning_rate="
-        f"{settings.learning_rate:g} and optimizer={settings.optimizer!r}; {kept}. Lower the learning rate (by a "
-        "factor of 10 at first), or bring the features to a similar scale, such as mean 0 and variance 1."
-    )

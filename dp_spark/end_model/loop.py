@@ -13,11 +13,11 @@ from dp_spark.end_model.callbacks import Hooks, make_hooks
 from dp_spark.end_model.checkpoint import Checkpoint, read_checkpoint
 from dp_spark.end_model.collective import Collective
 from dp_spark.end_model.dataset import training_dataset
-from dp_spark.end_model.epochs import SumsArray, Trainee, train_epochs
+from dp_spark.end_model.epochs import Trainee, train_epochs
 from dp_spark.end_model.feed import Feed, open_feed
 from dp_spark.end_model.job import HISTORY_FILE, WorkerJob
 from dp_spark.end_model.model import build_model
-from dp_spark.end_model.objective import NUM_SUMS
+from dp_spark.end_model.objective import NUM_SUMS, SumsArray
 from dp_spark.end_model.optimizer import make_optimizer
 from dp_spark.end_model.progress import Progress, Reporter
 from dp_spark.end_model.saving import save_model

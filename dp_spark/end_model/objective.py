@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from dp_spark.end_model.model import noise_aware_loss
 
 NUM_SUMS = 4
+SumsArray = npt.NDArray[np.float64]  # (4,) in the order of `Sums`
 
 
 class Sums(NamedTuple):
@@ -24,6 +27,18 @@ class Sums(NamedTuple):
     weight: tf.Tensor
     correct: tf.Tensor
     rows: tf.Tensor
+
+
+def mean_loss(sums: SumsArray) -> float:
+    """The loss per weight, in nats; 0 without rows."""
+    named = Sums(*sums)
+    return float(named.loss / named.weight) if named.weight else 0.0
+
+
+def accuracy(sums: SumsArray) -> float:
+    """The share of row weight that agrees with the labels; 0 without rows."""
+    named = Sums(*sums)
+    return float(named.correct / named.rows) if named.rows else 0.0
 
 
 def batch_sums(
