@@ -11,6 +11,7 @@ from dp_spark.counting.summary import lf_summary
 from dp_spark.end_model.artifact import EndModel, save_end_model
 from dp_spark.end_model.predict import predict
 from dp_spark.end_model.train import train_end_model
+from dp_spark.errors import ConfigError, DivergedError, SchemaError
 from dp_spark.label_model.fit import fit_label_model
 from dp_spark.labels.label import PROB_LABEL, label
 from dp_spark.labels.manifest import ShardManifest
@@ -63,7 +64,8 @@ def write_training_set(
 def run_train_gold_model(run: Run) -> None:
     """From table, end_model to gold_end_model: trained as the end model is, but on the gold labels of the same part.
 
-    Where there is nothing to train on, or [evaluation] does not want it, the log says so and there is no result.
+    Where there is nothing to train on, [evaluation] does not want it, or the gold labels do not make a training set or
+    a model, the log says so and there is no result: a yardstick must not stop a run.
     The training set is kept only while training is not complete: another attempt goes on with it.
     """
     why_not = _why_no_gold_model(run)
@@ -73,7 +75,13 @@ def run_train_gold_model(run: Run) -> None:
             run.storage.delete(run.path(name))
         return
     settings = read_end_model(run).settings
-    model = train_end_model(run.spark, _gold_training_set(run), settings, storage=run.storage)
+    try:
+        manifest = _gold_training_set(run)
+        model = train_end_model(run.spark, manifest, settings, storage=run.storage, keep_checkpoints=True)
+    except (ConfigError, SchemaError, DivergedError) as problem:
+        logger.warning("no %s, and no comparison with it: %s", GOLD_END_MODEL, problem)
+        run.storage.delete(run.path(GOLD_TRAINING_SET))
+        return
     with publish(run.storage, run.path(GOLD_END_MODEL), overwrite=run.overwrite) as staged:
         save_end_model(run.storage, staged, model)
     run.storage.delete(run.path(GOLD_TRAINING_SET))

@@ -25,7 +25,7 @@ from dp_spark.run import (
 )
 from dp_spark.session import stage
 from dp_spark.stages import RESULT_NAMES, STAGES
-from dp_spark.storage import publish, refuse_existing, refuse_foreign
+from dp_spark.storage import publish, refuse_existing, refuse_foreign, unfinished_workspace
 from dp_spark.tables import quoted
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ RUN_FILE = "run.json"  # what the results of a directory were made from
 OWN_NAMES = RESULT_NAMES | {RUN_FILE, GOLD_TRAINING_SET}
 
 _MAY_RESUME = "the stages before it are complete: correct the cause and pass --resume"
-_OLDER_KEPT = "the older results are as they were: correct the cause and run again"
+_OLDER_KEPT = "the older results are as they were: correct the cause and pass --resume to go on, or --overwrite to start again"
 _MAX_SPLITS_SHOWN = 20
 
 # Which part of the configuration each of these stages reads first. Results of later stages depend on it too.
@@ -72,7 +72,8 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
     """Run all stages and return the metrics.
 
     A new run writes its results to the directory one by one, as they are complete. With `run.overwrite`,
-    the old results stay until the new ones are all there.
+    the old results stay until the new ones are all there; if it fails, what is complete waits beside them for a
+    run that resumes.
 
     Args:
         run: the run; its directory must hold no results yet, unless it overwrites or resumes.
@@ -88,6 +89,12 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
     """
     is_new = set(run.storage.list_names(run.directory)) <= {RUN_FILE}
     _refuse_output_at_table(run)
+    workspace = unfinished_workspace(run.storage, run.directory)
+    if not resume:
+        run.storage.delete(workspace)
+    elif run.storage.exists(workspace):
+        refuse_foreign(run.storage, run.directory, OWN_NAMES)
+        return _replace(run, workspace, resume=True)
     if resume:
         _check_same_run(run)
     elif not is_new:
@@ -96,8 +103,18 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
     _check_before_work(run)
     if resume or is_new:
         return _run_stages(run)
-    with publish(run.storage, run.directory, overwrite=True) as staged:
-        return _run_stages(Run(run.storage, run.config, staged, lfs=run.lfs), if_failed=_OLDER_KEPT)
+    return _replace(run, workspace)
+
+
+def _replace(run: Run, workspace: str, *, resume: bool = False) -> dict[str, object]:
+    """Run all stages beside older results, which they replace when all are complete."""
+    with publish(run.storage, run.directory, overwrite=True, workspace=workspace) as staged:
+        beside = Run(run.storage, run.config, staged, lfs=run.lfs)
+        if resume:
+            _check_same_run(beside)
+            _check_before_work(run)
+            logger.info("going on with the run that was to replace %s", run.directory)
+        return _run_stages(beside, if_failed=_OLDER_KEPT)
 
 
 def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:

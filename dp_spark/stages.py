@@ -10,6 +10,7 @@ from dp_spark.counting.count import count_votes
 from dp_spark.counting.gold import count_gold
 from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.end_model.artifact import save_end_model
+from dp_spark.end_model.attempts import delete_checkpoints
 from dp_spark.end_model.predict import PREDICTIONS_KIND, predict
 from dp_spark.end_model.train import train_end_model
 from dp_spark.evaluation import run_evaluate, run_train_gold_model, write_training_set
@@ -107,9 +108,11 @@ def run_write_shards(run: Run) -> None:
 def run_train_end_model(run: Run) -> None:
     """From training_set to end_model."""
     manifest = read_training_set(run)
-    model = train_end_model(run.spark, manifest, run.config.end_model.settings(), storage=run.storage)
+    settings = run.config.end_model.settings()
+    model = train_end_model(run.spark, manifest, settings, storage=run.storage, keep_checkpoints=True)
     with publish(run.storage, run.path("end_model"), overwrite=run.overwrite) as staged:
         save_end_model(run.storage, staged, model)
+    delete_checkpoints(run.storage, manifest)
 
 
 def run_predict(run: Run) -> None:

@@ -24,6 +24,7 @@ from dp_spark.errors import EnvironmentProblem, MissingResultError, OutputExists
 logger = logging.getLogger(__name__)
 
 LATE_TASK_SECONDS = 3.0  # Spark kills the other tasks of a failed job without waiting for them
+_REPLACED = "replaced"
 DESCRIPTION_FILE = "_dp_spark.json"  # Spark ignores names that begin with an underscore
 
 
@@ -160,7 +161,9 @@ def refuse_existing(storage: Storage, target: str, overwrite: bool) -> None:
 
 
 @contextmanager
-def publish(storage: Storage, target: str, *, overwrite: bool = False) -> Iterator[str]:
+def publish(
+    storage: Storage, target: str, *, overwrite: bool = False, workspace: str | None = None
+) -> Iterator[str]:
     """A fresh path to write to, which becomes `target` when the block ends without an error.
 
     If it ends with one, what was written is deleted and an older target is as it was.
@@ -169,16 +172,20 @@ def publish(storage: Storage, target: str, *, overwrite: bool = False) -> Iterat
         storage: the file systems.
         target: a file or directory.
         overwrite: whether an existing target may be replaced.
+        workspace: a directory beside the target to write in meanwhile, from `unfinished_workspace`; it stays if
+            the block fails. By default a new one that is deleted.
 
     Raises:
         OutputExistsError: if the target is there and `overwrite` is false.
     """
     refuse_existing(storage, target, overwrite)
-    parent, _, name = target.rstrip("/").rpartition("/")
-    workspace = join_path(
-        parent or ("/" if target.startswith("/") else "."), f".staging-{uuid.uuid4().hex[:12]}"
+    parent, name = _split(target)
+    is_kept, workspace = (
+        workspace is not None,
+        workspace or join_path(parent, f".staging-{uuid.uuid4().hex[:12]}"),
     )
-    staged, replaced = join_path(workspace, name), join_path(workspace, "replaced", name)
+    staged, replaced = join_path(workspace, name), join_path(workspace, _REPLACED, name)
+    is_published = False
     try:
         yield staged
         if storage.exists(target):
@@ -186,14 +193,37 @@ def publish(storage: Storage, target: str, *, overwrite: bool = False) -> Iterat
         try:
             storage.rename(staged, target)
         finally:
-            if storage.exists(replaced) and not storage.exists(target):
-                storage.rename(replaced, target)
+            _restore(storage, replaced, target)
+        is_published = True
     except BaseException:
         _wait_for_late_tasks(storage)
         raise
     finally:
-        if storage.exists(target) or not storage.exists(replaced):  # else it holds the only older result
+        holds_older = storage.exists(replaced) and not storage.exists(target)  # the only one there is
+        if not holds_older and (is_published or not is_kept):
             storage.delete(workspace)
+
+
+def unfinished_workspace(storage: Storage, target: str) -> str:
+    """The workspace of a target whose unfinished contents outlive a failure.
+
+    An older target that a process was killed over while it replaced it is put back.
+    """
+    parent, name = _split(target)
+    workspace = join_path(parent, f".{name}-unfinished")
+    _restore(storage, join_path(workspace, _REPLACED, name), target)
+    return workspace
+
+
+def _restore(storage: Storage, replaced: str, target: str) -> None:
+    if storage.exists(replaced) and not storage.exists(target):
+        storage.rename(replaced, target)
+
+
+def _split(target: str) -> tuple[str, str]:
+    """The directory that holds a target, and its name there."""
+    parent, _, name = target.rstrip("/").rpartition("/")
+    return parent or ("/" if target.startswith("/") else "."), name
 
 
 def _wait_for_late_tasks(storage: Storage) -> None:

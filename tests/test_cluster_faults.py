@@ -20,7 +20,7 @@ def parent_of(pid):
     return int(status.split("PPid:")[1].split()[0])
 
 def strike():
-    while not any(PLACE.glob("set/_training-*/attempt-*/checkpoint.json")):
+    while not any(PLACE.glob("set/_training-*/attempt-*/checkpoint-*.json")):
         time.sleep(0.01)
     executor = parent_of(parent_of(os.getppid()))
     command = pathlib.Path(f"/proc/{{executor}}/cmdline").read_bytes()

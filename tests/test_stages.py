@@ -13,6 +13,7 @@ from dp_spark.end_model.artifact import load_end_model
 from dp_spark.end_model.predict import PREDICTIONS_KIND
 from dp_spark.errors import (
     ConfigError,
+    DivergedError,
     LabelingFunctionError,
     MissingResultError,
     OutputExistsError,
@@ -349,9 +350,27 @@ def test_an_overwriting_run_that_fails_leaves_the_older_results(
     ):
         run_pipeline(Run(storage, config, copied, overwrite=True))
     assert stamps(copied) == before
-    assert sorted(os.listdir(tmp_path)) == ["copy", "modules"]
-    assert "the older results are as they were" in caplog.text
-    assert "--resume" not in caplog.text
+    assert sorted(os.listdir(tmp_path)) == [".copy-unfinished", "copy", "modules"]
+    assert "the older results are as they were: correct the cause and pass --resume" in caplog.text
+
+
+@pytest.mark.slow
+def test_an_overwriting_run_that_fails_late_goes_on_where_it_was(storage, table, copied, tmp_path, caplog):
+    before = stamps(copied)
+    diverging = edited(table__path=table, end_model__learning_rate=1e38, end_model__optimizer="sgd")
+    with pytest.raises(DivergedError):
+        run_pipeline(Run(storage, diverging, copied, overwrite=True))
+    assert stamps(copied) == before
+    staged = f"{tmp_path}/.copy-unfinished/copy"
+    labeled = os.stat(f"{staged}/label_matrix").st_mtime_ns
+
+    with caplog.at_level("INFO", logger="dp_spark"):
+        run_pipeline(Run(storage, edited(table__path=table, end_model__num_epochs=1), copied), resume=True)
+    assert "going on with the run that was to replace" in caplog.text
+    assert "skipped apply-lfs: label_matrix is there" in caplog.text
+    assert os.stat(f"{copied}/label_matrix").st_mtime_ns == labeled
+    assert len(load_end_model(storage, f"{copied}/end_model").history) == 1
+    assert sorted(os.listdir(tmp_path)) == ["copy"]
 
 
 def test_a_new_run_that_fails_can_be_resumed_but_leaves_no_result(

@@ -13,7 +13,8 @@ import uuid
 from dataclasses import asdict
 from importlib.abc import InspectLoader
 
-from dp_spark.end_model.checkpoint import LATEST_FILE, CheckpointFile, checkpoint_file
+from dp_spark import __version__
+from dp_spark.end_model.checkpoint import CheckpointFile, checkpoint_file, is_description
 from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.labels.manifest import ShardManifest
@@ -22,6 +23,7 @@ from dp_spark.storage import Storage, join_path
 logger = logging.getLogger(__name__)
 
 _DIGITS = 16
+RUN_PREFIX = "_training-"
 _PREFIX = "attempt-"
 # Settings that say how to run, not what to learn: a run goes on when they change.
 _OPERATIONAL = (
@@ -50,9 +52,16 @@ def run_directory(manifest: ShardManifest, inputs: InputSpec, settings: Training
         for reference in (settings.model, settings.callbacks)
         if ":" in reference
     }
-    content = [manifest.digest, asdict(inputs), kept, sources]
+    content = [__version__, manifest.digest, asdict(inputs), kept, sources]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return join_path(manifest.path, f"_training-{digest[:_DIGITS]}")
+    return join_path(manifest.path, f"{RUN_PREFIX}{digest[:_DIGITS]}")
+
+
+def delete_checkpoints(storage: Storage, manifest: ShardManifest) -> None:
+    """Delete what training on this training set has left: also runs with other settings that were given up."""
+    for name in storage.list_names(manifest.path):
+        if name.startswith(RUN_PREFIX):
+            storage.delete(join_path(manifest.path, name))
 
 
 def new_attempt(directory: str) -> str:
@@ -65,9 +74,10 @@ def newest_checkpoint(storage: Storage, directory: str) -> CheckpointFile | None
     found = []
     for name in storage.list_names(directory):
         attempt = join_path(directory, name)
-        latest = join_path(attempt, LATEST_FILE)
-        if name.startswith(_PREFIX) and storage.exists(latest):
-            found.append(checkpoint_file(attempt, storage.read_bytes(latest)))
+        described = [file for file in storage.list_names(attempt) if is_description(file)]
+        if name.startswith(_PREFIX) and described:
+            newest = join_path(attempt, max(described))
+            found.append(checkpoint_file(attempt, storage.read_bytes(newest)))
     return max(found, default=None)
 
 

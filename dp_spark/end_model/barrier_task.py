@@ -31,12 +31,9 @@ from dp_spark.end_model.job import (
     WorkerJob,
     failure_name,
 )
-from dp_spark.end_model.memory import bytes_available, bytes_needed
+from dp_spark.end_model.memory import bytes_needed, free_memory
 
 RESULT_SCHEMA = "rank long, failure string, model binary, history string, versions string"
-MAX_MODEL_BYTES = (
-    256 << 20
-)  # what rank 0 returns through Spark; spark.driver.maxResultSize is 1 GiB by default
 
 _WORKER = "dp_spark.end_model.worker"
 _TAIL_BYTES, _TAIL_LINES = 8192, 8  # how much of a crashed process's output the user sees
@@ -70,8 +67,10 @@ def barrier_task(training: TrainingJob, key: bytes, num_threads: int) -> Results
         host = context.getTaskInfos()[rank].address.rsplit(":", 1)[0]
         with _listener(host if rank == 0 else None) as listener, _kept_port(training) as kept:
             port = listener.getsockname()[1] if rank == 0 else 0
+            kept_port = kept.getsockname()[1]
+            memory = free_memory()
             own = Greeting(
-                host, port, sys.executable, versions(), kept.getsockname()[1], free_bytes=bytes_available()
+                host, port, sys.executable, versions(), kept_port, executor=os.getppid(), memory=memory
             )
             workers = _exchanged(context, own)
             failure = environment_failure(workers, bytes_needed(training.manifest, training.settings))
@@ -101,7 +100,7 @@ def barrier_task(training: TrainingJob, key: bytes, num_threads: int) -> Results
 
 def _exchanged(context: BarrierTaskContext, own: Greeting) -> list[Greeting]:
     """What all tasks say, by rank; takes about a second."""
-    return [Greeting(**json.loads(text)) for text in context.allGather(json.dumps(asdict(own)))]
+    return [Greeting.from_json(text) for text in context.allGather(json.dumps(asdict(own)))]
 
 
 def _listener(host: str | None) -> socket.socket:
@@ -152,12 +151,6 @@ def _run_process(job: WorkerJob, host: str, listener: socket.socket) -> _Result:
     if job.rank != 0:
         return _Result()
     model = (directory / MODEL_FILE).read_bytes()
-    if len(model) > MAX_MODEL_BYTES:
-        message = (
-            f"the trained model has {len(model) >> 20} MB: expected at most {MAX_MODEL_BYTES >> 20} MB, "
-            "which is what travels through Spark to the driver. Train a smaller model."
-        )
-        return _Result(Failure(FailureKind.USER, message))
     return _Result(model=model, history=(directory / HISTORY_FILE).read_text())
 
 
@@ -196,7 +189,7 @@ def process_environment(num_threads: int, gpus: Sequence[str]) -> dict[str, str]
 
 def _failure_of(job: WorkerJob, host: str, status: int) -> Failure:
     described = Path(job.output_directory) / FAILURE_FILE
-    if described.exists():
+    with contextlib.suppress(OSError, ValueError, KeyError):  # not there, or cut off by a full disk
         return Failure.from_json(described.read_text())
     with (Path(job.output_directory) / "stderr").open("rb") as log:
         log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL_BYTES))

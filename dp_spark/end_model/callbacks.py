@@ -86,6 +86,8 @@ def make_hooks(reference: str, model: keras.Model, optimizer: keras.Optimizer, n
 
 
 def _has_batch_hooks(callback: keras.callbacks.Callback) -> bool:
+    """Whether its class defines one, or the callback itself holds one, as Keras' LambdaCallback does."""
     return any(
-        getattr(type(callback), name) is not getattr(keras.callbacks.Callback, name) for name in _OF_BATCHES
+        name in vars(callback) or getattr(type(callback), name) is not getattr(keras.callbacks.Callback, name)
+        for name in _OF_BATCHES
     )

@@ -15,10 +15,11 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from dp_spark.end_model.files import delete_file, read_file, replace_file
+from dp_spark.end_model.files import delete_file, list_names, read_file, replace_file
 from dp_spark.errors import TrainingError
 
-LATEST_FILE = "checkpoint.json"
+NUM_KEPT = 2  # an attempt that was told to start from the last one finds it, also if this attempt still lives
+_PREFIX, _DESCRIPTION = "checkpoint-", ".json"
 
 Metrics = Mapping[str, float]
 Arrays = tuple[npt.NDArray[np.generic], ...]
@@ -64,7 +65,7 @@ class CheckpointFile:
 
 
 def write_checkpoint(directory: str, checkpoint: Checkpoint) -> None:
-    """Write an attempt's checkpoint, then forget the one before it.
+    """Write an attempt's checkpoint; the attempt keeps its last two.
 
     Args:
         directory: of this attempt; no other process writes there.
@@ -82,24 +83,33 @@ def write_checkpoint(directory: str, checkpoint: Checkpoint) -> None:
     buffer = io.BytesIO()
     text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
     np.savez(buffer, text, checkpoint.sums, *checkpoint.variables, *checkpoint.best)
-    name = f"checkpoint-{len(checkpoint.history):06d}-{checkpoint.step:09d}.npz"
-    before = read_file(f"{directory}/{LATEST_FILE}")
-    replace_file(f"{directory}/{name}", buffer.getvalue())
-    digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
-    latest = {"file": name, "digest": digest, "num_epochs": len(checkpoint.history), "step": checkpoint.step}
-    replace_file(f"{directory}/{LATEST_FILE}", json.dumps(latest).encode())
-    if before is not None and (older := json.loads(before)["file"]) != name:
-        delete_file(f"{directory}/{older}")
+    name = f"{_PREFIX}{len(checkpoint.history):06d}-{checkpoint.step:09d}"
+    replace_file(f"{directory}/{name}.npz", buffer.getvalue())
+    description = {
+        "file": f"{name}.npz",
+        "digest": hashlib.sha256(buffer.getbuffer()).hexdigest(),
+        "num_epochs": len(checkpoint.history),
+        "step": checkpoint.step,
+    }
+    replace_file(f"{directory}/{name}{_DESCRIPTION}", json.dumps(description).encode())
+    for older in sorted(filter(is_description, list_names(directory)))[:-NUM_KEPT]:
+        for ending in (_DESCRIPTION, ".npz"):
+            delete_file(f"{directory}/{older.removesuffix(_DESCRIPTION)}{ending}")
 
 
-def checkpoint_file(directory: str, latest: bytes) -> CheckpointFile:
-    """Which checkpoint an attempt's JSON file names.
+def is_description(name: str) -> bool:
+    """Whether a file describes a complete checkpoint; of two the later one has the greater name."""
+    return name.startswith(_PREFIX) and name.endswith(_DESCRIPTION)
+
+
+def checkpoint_file(directory: str, description: bytes) -> CheckpointFile:
+    """Which checkpoint a JSON file describes.
 
     Args:
         directory: of the attempt.
-        latest: the content of its `LATEST_FILE`.
+        description: the content of the file.
     """
-    content = json.loads(latest)
+    content = json.loads(description)
     path = f"{directory}/{content['file']}"
     return CheckpointFile(content["num_epochs"], content["step"], path, content["digest"])
 
@@ -112,11 +122,12 @@ def read_checkpoint(file: CheckpointFile, shapes: Sequence[tuple[int, ...]]) -> 
         shapes: of the variables, as the model and the optimizer have them.
 
     Raises:
-        TrainingError: if the file is not there, damaged, or belongs to another model.
+        FileNotFoundError: if the file is not there; another attempt may find a newer one.
+        TrainingError: if it is damaged, or belongs to another model.
     """
     content = read_file(file.path)
     if content is None:
-        raise TrainingError(
+        raise FileNotFoundError(
             f"the checkpoint {file.path} is not there for this worker: expected it on storage that all workers "
             "share. Write the training set to a shared file system or an object store."
         )

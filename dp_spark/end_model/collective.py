@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from dp_spark.end_model.frames import FRAME_BYTES, Channel, Rejected, frames_of, introduce
 from dp_spark.end_model.lobby import Lobby
-from dp_spark.errors import TrainingError
+from dp_spark.errors import ConfigError, TrainingError
 
 Vector = npt.NDArray[np.float32]
 
@@ -69,7 +69,8 @@ class AuthenticatedStar:
             vector: (k,) float32, k the same in all processes.
 
         Raises:
-            TrainingError: if another process is silent, hung up, or passes another length.
+            TrainingError: if another process is silent or hung up.
+            ConfigError: if another process passes another length: it has built another model.
         """
         total = np.array(vector, dtype=np.float32, order="C")
         content = total.data.cast("B")
@@ -111,13 +112,13 @@ class Watched:
     """
 
     collective: Collective
-    failure: TrainingError | None = None
+    failure: TrainingError | ConfigError | None = None
 
     def all_reduce(self, vector: Vector) -> Vector:
         """The same as the watched collective's."""
         try:
             return self.collective.all_reduce(vector)
-        except TrainingError as problem:
+        except (TrainingError, ConfigError) as problem:
             self.failure = problem
             raise
 

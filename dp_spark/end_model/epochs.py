@@ -19,7 +19,7 @@ from dp_spark.end_model.collective import Collective
 from dp_spark.end_model.divergence import refuse_divergence, refuse_not_finite
 from dp_spark.end_model.early_stopping import has_stopped, is_best
 from dp_spark.end_model.job import WorkerJob
-from dp_spark.end_model.objective import NUM_SUMS, Sums, SumsArray, accuracy, mean_loss
+from dp_spark.end_model.objective import NUM_SUMS, SumsArray, accuracy, mean_loss
 from dp_spark.end_model.optimizer import learning_rate, learning_rate_variables
 from dp_spark.end_model.progress import Progress, Reporter
 from dp_spark.end_model.scalars import Scalars
@@ -39,6 +39,7 @@ class Trainee:
         job, collective: what to do, and the other processes.
         model, optimizer: plain Keras.
         num_steps: per epoch.
+        rows_per_step: of all workers, in the mean.
         run_steps: takes a number of steps and the sums so far, and returns the sums after them.
         evaluate: returns the sums over the validation rows of all processes; None without such rows.
         hooks: the user's callbacks; none in workers other than 0.
@@ -51,6 +52,7 @@ class Trainee:
     model: keras.Model
     optimizer: keras.Optimizer
     num_steps: int
+    rows_per_step: float
     run_steps: Callable[[int, SumsArray], SumsArray]
     evaluate: Callable[[], SumsArray] | None
     hooks: Hooks
@@ -93,7 +95,7 @@ def train_epochs(trainee: Trainee, state: Checkpoint) -> Checkpoint:
 
 
 def _train_epoch(trainee: Trainee, state: Checkpoint) -> Checkpoint:
-    started, epoch = time.monotonic(), len(state.history)
+    started, epoch, first_step = time.monotonic(), len(state.history), state.step
     trainee.hooks.epoch_begins(epoch)
     _follow_worker_0(trainee, trainee.variables)
     while state.step < trainee.num_steps:
@@ -102,7 +104,7 @@ def _train_epoch(trainee: Trainee, state: Checkpoint) -> Checkpoint:
         refuse_divergence(state, trainee.model, trainee.settings)
         if state.step < trainee.num_steps:
             _keep(trainee, state)
-    metrics, rows = _metrics(trainee, state.sums), float(Sums(*state.sums).rows)
+    metrics = _metrics(trainee, state.sums)
     trainee.hooks.epoch_ended(epoch, metrics)
     is_ended = _follow_worker_0(trainee, trainee.variables)
     state = _after_epoch(trainee, state, metrics, is_ended)
@@ -110,6 +112,7 @@ def _train_epoch(trainee: Trainee, state: Checkpoint) -> Checkpoint:
     if trainee.job.rank == 0:
         seconds = time.monotonic() - started
         trainee.scalars.write(epoch + 1, metrics)
+        rows = (trainee.num_steps - first_step) * trainee.rows_per_step
         _tell(trainee, state, rows / seconds, at_once=True)
         shown = " ".join(f"{name}={value:.6g}" for name, value in metrics.items())
         sys.stdout.write(f"epoch {epoch + 1}/{trainee.settings.num_epochs} {shown} {seconds:.2f}s\n")
@@ -143,11 +146,11 @@ def _train_to(trainee: Trainee, state: Checkpoint, stop: int) -> Checkpoint:
     count = _FIRST_STEPS
     while state.step < stop:
         count = min(_of_worker_0(trainee, count), stop - state.step)
-        started, rows = time.monotonic(), Sums(*state.sums).rows
+        started = time.monotonic()
         state = replace(state, step=state.step + count, sums=trainee.run_steps(count, state.sums))
         seconds = max(time.monotonic() - started, 1e-6)
         refuse_not_finite(state, trainee.settings)
-        _tell(trainee, state, float(Sums(*state.sums).rows - rows) / seconds)
+        _tell(trainee, state, count * trainee.rows_per_step / seconds)
         count = min(max(1, round(count * SECONDS_PER_CALL / seconds)), _MAX_STEPS)
     return state
 

@@ -120,8 +120,7 @@ def _first_size(index: int, slices: Sequence[RowSlice], size: int, settings: Tra
 def _reader(manifest: ShardManifest, pieces: Sequence[Piece], cache_bytes: float) -> PieceReader:
     """Keeps the pieces in memory if they take less than `cache_bytes`."""
     reader = PieceReader(manifest, {}, opened_files())
-    overhead = 16 + 4 * manifest.num_classes + 5 * len(manifest.inputs.parts)
-    if sum(map(num_rows, pieces)) * (manifest.row_bytes + overhead) >= cache_bytes:
+    if sum(map(num_rows, pieces)) * manifest.held_row_bytes >= cache_bytes:
         return reader
     return replace(reader, held={piece: copied([reader.read(piece)]) for piece in pieces})
 

@@ -5,6 +5,7 @@ import errno
 import uuid
 
 import pyarrow as pa
+from pyarrow import fs
 
 from dp_spark.labels.shard_files import locate
 
@@ -35,11 +36,18 @@ def replace_file(path: str, content: bytes) -> None:
         file_system.move(temporary, inner)
     except OSError as problem:
         with contextlib.suppress(OSError):
-            delete_file(temporary)
+            file_system.delete_file(temporary)
         advice = "Free space there" if problem.errno == errno.ENOSPC else "Check the storage"
         raise OSError(
             problem.errno, f"cannot write {path} ({len(content):,} bytes): {problem}. {advice}."
         ) from problem
+
+
+def list_names(directory: str) -> list[str]:
+    """The sorted names of the files in a directory, empty if it is not there."""
+    file_system, inner = locate(directory)
+    selector = fs.FileSelector(inner, allow_not_found=True)
+    return sorted(info.base_name for info in file_system.get_file_info(selector))
 
 
 def delete_file(path: str) -> None:

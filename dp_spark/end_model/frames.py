@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from dp_spark.errors import TrainingError
+from dp_spark.errors import ConfigError, TrainingError
 
 KEY_BYTES = 32
 HANDSHAKE_SECONDS = 5.0
@@ -130,8 +130,8 @@ class Channel:
         """Close the connection."""
         self._connection.close()
 
-    def _refused(self, length: int, expected: int) -> TrainingError:
-        return TrainingError(
+    def _refused(self, length: int, expected: int) -> ConfigError:
+        return ConfigError(
             f"worker {self.peer} sent {length} bytes: expected {expected}. The workers built "
             "different models; make your model function deterministic."
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from dp_spark import __version__
 from dp_spark.end_model.job import Failure, FailureKind
+from dp_spark.end_model.memory import FreeMemory
 
 _TENSORFLOW_PACKAGES = ("tensorflow", "tensorflow-cpu", "tensorflow-intel")
 _CONNECT_SECONDS = 10.0
@@ -24,8 +25,15 @@ class Greeting:
     python: str
     versions: Mapping[str, str]
     tensorflow_port: int = 0  # kept for TensorFlow's server; 0 if it starts none
-    free_bytes: int | None = None  # of memory for new processes, None if not known
+    executor: int = 0  # the process that forked this task's: the same for all tasks of an executor
+    memory: FreeMemory = FreeMemory()
     reaches_hub: bool = True
+
+    @staticmethod
+    def from_json(text: str) -> "Greeting":
+        """The greeting whose fields are in a JSON text."""
+        content = json.loads(text)
+        return Greeting(**{**content, "memory": FreeMemory(**content["memory"])})
 
 
 def versions() -> Mapping[str, str]:
@@ -85,17 +93,29 @@ def environment_failure(workers: Sequence[Greeting], needed_bytes: int = 0) -> F
 
 
 def _memory_failure(workers: Sequence[Greeting], needed_bytes: int) -> Failure | None:
-    for host in sorted({worker.host for worker in workers}):
-        there = [worker for worker in workers if worker.host == host]
-        free = min((worker.free_bytes for worker in there if worker.free_bytes is not None), default=None)
-        if free is not None and free < needed_bytes * len(there):
+    """Whether machines, containers and processes have room for their workers."""
+    machines = [(worker.host, worker.memory.machine) for worker in workers]
+    containers = [
+        (f"executor {worker.executor} on {worker.host}", worker.memory.container) for worker in workers
+    ]
+    processes = [(f"worker {i} on {w.host}", w.memory.process) for i, w in enumerate(workers)]
+    for place, free, num_workers in [*_by_place(machines), *_by_place(containers), *_by_place(processes)]:
+        if free < needed_bytes * num_workers:
             message = (
-                f"{host} has {free >> 20:,} MB of memory for {len(there)} training worker(s) that need about "
+                f"{place} has {free >> 20:,} MB of memory for {num_workers} training worker(s) that need about "
                 f"{needed_bytes >> 20:,} MB each. Raise spark.executor.memoryOverhead (and "
                 "spark.executor.pyspark.memory if it is set), lower cache_bytes, or use more machines."
             )
             return Failure(FailureKind.ENVIRONMENT, message)
     return None
+
+
+def _by_place(free: Sequence[tuple[str, int | None]]) -> list[tuple[str, int, int]]:
+    """For each place that tells its free bytes: the place, the bytes, and how many workers are there."""
+    known = [(place, number) for place, number in free if number is not None]
+    places = sorted({place for place, _ in known})
+    of_place = {place: [number for there, number in known if there == place] for place in places}
+    return [(place, min(numbers), len(numbers)) for place, numbers in of_place.items()]
 
 
 def network_failure(workers: Sequence[Greeting]) -> Failure | None:

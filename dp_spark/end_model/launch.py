@@ -22,7 +22,7 @@ from dp_spark.end_model.barrier_task import RESULT_SCHEMA, barrier_task
 from dp_spark.end_model.checkpoint import Metrics
 from dp_spark.end_model.frames import KEY_BYTES
 from dp_spark.end_model.job import Failure, FailureKind, TrainingJob
-from dp_spark.end_model.preflight import check_cluster, task_cpus, warn_of_open_ports
+from dp_spark.end_model.preflight import EXECUTORS_SECONDS, check_cluster, task_cpus, warn_of_open_ports
 from dp_spark.end_model.supervise import run_watched
 from dp_spark.end_model.watch import Watch
 from dp_spark.errors import (
@@ -107,6 +107,7 @@ def _attempt_when_possible(
     """
     deadline = time.monotonic() + seconds
     while True:
+        check_cluster(spark, training.settings.num_workers, max(EXECUTORS_SECONDS, seconds))
         outcome = _attempt(spark, storage, training)
         has_no_room = isinstance(outcome, Failure) and outcome.kind is FailureKind.NO_SLOTS
         if not has_no_room or time.monotonic() > deadline:
@@ -116,7 +117,6 @@ def _attempt_when_possible(
 
 def _attempt(spark: SparkSession, storage: Storage, training: TrainingJob) -> Trained | Failure:
     settings = training.settings
-    check_cluster(spark, settings.num_workers)
     task = barrier_task(training, secrets.token_bytes(KEY_BYTES), task_cpus(spark))
     tasks = spark.range(0, settings.num_workers, 1, settings.num_workers).mapInArrow(
         task, RESULT_SCHEMA, barrier=True
@@ -129,7 +129,7 @@ def _attempt(spark: SparkSession, storage: Storage, training: TrainingJob) -> Tr
         rows_per_epoch=round(training.manifest.num_data_points * (1 - settings.validation_share)),
     )
     try:
-        rows = run_watched(spark, tasks.collect, watch)  # num_workers rows; one holds at most MAX_MODEL_BYTES
+        rows = run_watched(spark, tasks.collect, watch)  # num_workers rows; one holds a model
     except (PySparkException, Py4JJavaError) as problem:
         reported = watch.failures()
         return _cause(reported) if reported else _stage_failure(problem, settings.num_workers)

@@ -1,6 +1,5 @@
 """Files on this machine's own disks, in directories that appear or change at once."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
@@ -54,11 +53,12 @@ def replaced_directory(target: Path, own_names: Collection[str]) -> Iterator[Pat
             target.rename(workspace / "replaced")
         try:
             staged.rename(target)
-        except OSError:
-            os.rename(workspace / "replaced", target)
-            raise
+        finally:
+            if (workspace / "replaced").exists() and not target.exists():
+                (workspace / "replaced").rename(target)
     finally:
-        shutil.rmtree(workspace)
+        if target.exists() or not (workspace / "replaced").exists():  # else it holds the only older result
+            shutil.rmtree(workspace)
 
 
 def _refuse_foreign(target: Path, own_names: Collection[str]) -> None:

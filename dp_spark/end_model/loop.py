@@ -57,6 +57,7 @@ def train(job: WorkerJob, collective: Collective) -> None:
         model=model,
         optimizer=optimizer,
         num_steps=feed.num_steps,
+        rows_per_step=feed.num_rows / feed.num_steps,
         run_steps=_steps(job, make_steps(model, optimizer, collective, training.class_weights), feed, state),
         evaluate=_evaluation(job, collective, model) if training.settings.validation_share else None,
         hooks=hooks,

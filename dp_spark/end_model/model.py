@@ -19,6 +19,9 @@ from dp_spark.errors import ConfigError
 from dp_spark.references import resolve_reference
 
 _CHECKED_ROWS = 2
+MAX_MODEL_BYTES = (
+    240 << 20
+)  # worker 0 returns it through Spark; spark.driver.maxResultSize is 1 GiB by default
 
 
 def build_model(inputs: InputSpec, settings: TrainingSettings) -> keras.Model:
@@ -27,6 +30,17 @@ def build_model(inputs: InputSpec, settings: TrainingSettings) -> keras.Model:
     Raises:
         ConfigError: if the user's function is not there, or returns something else.
     """
+    model = _built(inputs, settings)
+    num_bytes = sum(int(np.prod(variable.shape)) * 4 for variable in model.variables)
+    if num_bytes > MAX_MODEL_BYTES:
+        raise ConfigError(
+            f"the model has {num_bytes >> 20} MB of weights: expected at most {MAX_MODEL_BYTES >> 20} MB, which is "
+            "what travels through Spark to the driver. Train a smaller model."
+        )
+    return model
+
+
+def _built(inputs: InputSpec, settings: TrainingSettings) -> keras.Model:
     if settings.is_users_model:
         build = cast(Callable[[InputSpec], object], resolve_reference(settings.model))
         return _checked(build(inputs), inputs, settings.model)

@@ -20,7 +20,7 @@ _POLL_SECONDS = 1.0
 _AUTHENTICATION = ("spark.authenticate", "spark.network.crypto.enabled", "spark.ssl.enabled")
 
 
-def check_cluster(spark: SparkSession, num_workers: int) -> None:
+def check_cluster(spark: SparkSession, num_workers: int, seconds: float = EXECUTORS_SECONDS) -> None:
     """Refuse a cluster on which a barrier stage of `num_workers` tasks cannot run.
 
     Raises:
@@ -31,7 +31,7 @@ def check_cluster(spark: SparkSession, num_workers: int) -> None:
             "spark.dynamicAllocation.enabled is true: Spark refuses to start workers together (a barrier "
             "stage) then. Submit the training job with --conf spark.dynamicAllocation.enabled=false."
         )
-    deadline = time.monotonic() + EXECUTORS_SECONDS
+    deadline = time.monotonic() + seconds
     num_slots = _num_slots(spark)
     while num_slots is not None and num_slots < num_workers:
         if _is_local(spark) or time.monotonic() > deadline:

@@ -4,6 +4,7 @@ A small file that is replaced about once a second needs no port and reaches the 
 lies. It is also the run's pulse: a run without news is one that hangs.
 """
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -88,4 +89,5 @@ class Reporter:
             return
         self._last, self._pulse = now, self._pulse + 1
         content = asdict(progress) | {"pulse": self._pulse}
-        replace_file(f"{self.directory}/{PROGRESS_FILE}", json.dumps(content).encode())
+        with contextlib.suppress(OSError):  # the next may succeed; training does not need it
+            replace_file(f"{self.directory}/{PROGRESS_FILE}", json.dumps(content).encode())

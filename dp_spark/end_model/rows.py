@@ -3,7 +3,7 @@
 Strings stay in Arrow until a batch is made: 5 bytes beside their characters, where Python takes 60.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -118,7 +118,7 @@ class Chosen(NamedTuple):
 
 
 def assembled(blocks: Sequence[Sequence[Chosen]], per_block: int, manifest: ShardManifest) -> Batch:
-    """A batch of blocks below each other, each filled up to `per_block` rows of weight 0."""
+    """A batch of blocks below each other, each filled up to `per_block` rows with repeated rows of weight 0."""
     num_rows = len(blocks) * per_block
     batch = _empty(num_rows, manifest)
     inputs = batch.inputs if isinstance(batch.inputs, dict) else {manifest.inputs.parts[0]: batch.inputs}
@@ -131,7 +131,18 @@ def assembled(blocks: Sequence[Sequence[Chosen]], per_block: int, manifest: Shar
             _copy(rows.labels, order, batch.labels[start:stop])
             _copy(rows.weights, order, batch.weights[start:stop])
             start = stop
+    _fill(batch, inputs.values())
     return batch
+
+
+def _fill(batch: Batch, parts: Iterable[Part]) -> None:
+    """Repeat rows where there are none, with weight 0: layers that look at whole batches see real rows only."""
+    given = np.flatnonzero(batch.weights)
+    missing = np.flatnonzero(batch.weights == 0)
+    if len(given) and len(missing):
+        repeated = np.resize(given, len(missing))
+        for rows in (*parts, batch.labels):
+            rows[missing] = rows[repeated]
 
 
 def _empty(num_rows: int, manifest: ShardManifest) -> Batch:

@@ -4,12 +4,14 @@ TensorFlow writes the event file on worker 0's machine; it is copied to the dire
 end of every epoch, so that TensorBoard can watch.
 """
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import tensorflow as tf
 
 from dp_spark.end_model.files import replace_file
+from dp_spark.errors import ConfigError
 
 # What tf.summary.scalar adds, for which the workers would need the package tensorboard.
 _METADATA = tf.compat.v1.SummaryMetadata(
@@ -19,20 +21,38 @@ _METADATA = tf.compat.v1.SummaryMetadata(
 
 
 class Scalars:
-    """Where metrics of epochs go; nowhere without a directory."""
+    """Where metrics of epochs go; nowhere without a directory.
+
+    Raises:
+        ConfigError: if the directory cannot be written.
+    """
 
     def __init__(self, target: str, local_directory: str) -> None:
-        self._target = target
+        self._target = target.rstrip("/")
         self._local = Path(local_directory) / "tensorboard"
         self._writer = tf.summary.create_file_writer(str(self._local)) if target else None
+        if self._writer is not None:
+            self._writer.flush()
+            try:
+                self._copy()
+            except OSError as problem:
+                raise ConfigError(
+                    f"tensorboard: {problem}. Name a directory that the workers may write, or leave it out."
+                ) from problem
 
     def write(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Add the metrics of an epoch, counted from 1."""
+        """Add the metrics of an epoch, counted from 1; a copy that fails is made good after the next epoch."""
         if self._writer is None:
             return
         with self._writer.as_default():
             for name, value in metrics.items():
                 tf.summary.write(name, tf.constant(value, tf.float32), step=epoch, metadata=_METADATA)
         self._writer.flush()
+        try:
+            self._copy()
+        except OSError as problem:
+            sys.stderr.write(f"no TensorBoard scalars for now: {problem}\n")
+
+    def _copy(self) -> None:
         for file in self._local.iterdir():
-            replace_file(f"{self._target.rstrip('/')}/{file.name}", file.read_bytes())
+            replace_file(f"{self._target}/{file.name}", file.read_bytes())

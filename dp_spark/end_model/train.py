@@ -8,7 +8,7 @@ import logging
 from pyspark.sql import SparkSession
 
 from dp_spark.end_model.artifact import EndModel, end_model_of
-from dp_spark.end_model.attempts import newest_checkpoint, run_directory
+from dp_spark.end_model.attempts import delete_checkpoints, newest_checkpoint, run_directory
 from dp_spark.end_model.class_weights import resolved_class_weights
 from dp_spark.end_model.job import TrainingJob
 from dp_spark.end_model.launch import launch
@@ -24,7 +24,12 @@ RISE_TOLERANCE = 0.01  # a loss this little above the first epoch's is noise of 
 
 
 def train_end_model(
-    spark: SparkSession, manifest: ShardManifest, settings: TrainingSettings, *, storage: Storage
+    spark: SparkSession,
+    manifest: ShardManifest,
+    settings: TrainingSettings,
+    *,
+    storage: Storage,
+    keep_checkpoints: bool = False,
 ) -> EndModel:
     """Minimise the noise-aware loss over a training set, in `num_workers` processes on the executors.
 
@@ -37,6 +42,8 @@ def train_end_model(
         manifest: from `write_shards` or `read_manifest`; workers must be able to read its path.
         settings: how to train.
         storage: the file systems.
+        keep_checkpoints: leave the last one until `delete_checkpoints`, so that a model that cannot be saved is
+            not lost: called again, this function then returns it without training.
 
     Raises:
         EnvironmentProblem: if the cluster has too few slots, dynamic allocation is on, or the workers
@@ -57,7 +64,8 @@ def train_end_model(
         if newest_checkpoint(storage, directory) is None:
             storage.delete(directory)
         raise
-    storage.delete(directory)
+    if not keep_checkpoints:
+        delete_checkpoints(storage, located)
     first, last = trained.history[0]["loss"], trained.history[-1]["loss"]
     if last > first * (1 + RISE_TOLERANCE):
         logger.warning("the loss rose from %.4f to %.4f while training: lower learning_rate", first, last)

@@ -4,15 +4,20 @@ import logging
 import time
 from dataclasses import dataclass, field
 
+from py4j.protocol import Py4JJavaError
+
 from dp_spark.end_model.job import Failure, FailureKind, failure_name
 from dp_spark.end_model.progress import PROGRESS_FILE, Progress
+from dp_spark.errors import MissingResultError
 from dp_spark.storage import Storage, join_path
 
 logger = logging.getLogger(__name__)
 
-START_SECONDS = 180.0  # until TensorFlow is loaded and all workers have met
+START_SECONDS = 900.0  # until the first steps: TensorFlow is loaded, shards are checked and perhaps kept
 GRACE_SECONDS = 10.0  # how long tasks may take to end after one of them has failed, or the driver fell silent
 SECONDS_BETWEEN_LINES = 10.0  # within an epoch
+# A storage error, a file that is being replaced, half of one: the next look may succeed.
+_UNREADABLE = (Py4JJavaError, MissingResultError, ValueError, TypeError, KeyError)
 _SHOWN = ("loss", "accuracy", "validation_loss")
 
 
@@ -63,20 +68,29 @@ class Watch:
     def failures(self) -> list[Failure]:
         """What the workers' tasks have reported."""
         found = []
-        names = set(self.storage.list_names(self.directory))
-        for rank in range(self.num_workers):
-            if failure_name(rank) in names:
-                text = self.storage.read_text(join_path(self.directory, failure_name(rank)))
-                found.append(Failure.from_json(text))
+        try:
+            names = set(self.storage.list_names(self.directory))
+            for rank in range(self.num_workers):
+                if failure_name(rank) in names:
+                    text = self.storage.read_text(join_path(self.directory, failure_name(rank)))
+                    found.append(Failure.from_json(text))
+        except _UNREADABLE:
+            logger.debug("cannot read %s now", self.directory, exc_info=True)
         return found
+
+    def _progress(self) -> Progress | None:
+        """What worker 0 last wrote, or None if it cannot be read now: silence has its own limit."""
+        path = join_path(self.directory, PROGRESS_FILE)
+        try:
+            return Progress.from_json(self.storage.read_text(path)) if self.storage.exists(path) else None
+        except _UNREADABLE:
+            logger.debug("cannot read %s now", path, exc_info=True)
+            return None
 
     def look(self) -> None:
         """Log how far the attempt is, if it has got further."""
-        path = join_path(self.directory, PROGRESS_FILE)
-        if not self.storage.exists(path):
-            return
-        progress = Progress.from_json(self.storage.read_text(path))
-        if progress.pulse == self._seen.pulse:
+        progress = self._progress()
+        if progress is None or progress.pulse == self._seen.pulse:
             return
         now, is_new_epoch = time.monotonic(), progress.epoch > self._seen.epoch
         self._seen, self._seen_at = progress, now

@@ -74,7 +74,8 @@ def run(job: WorkerJob) -> Failure | None:
     except Exception as problem:  # whatever it is, the driver must hear of it
         lost = _lost_peer(problem, job) if settings.has_open_ports else None
         if watched.failure is not None or lost:
-            return Failure(FailureKind.PEER, lost or str(watched.failure))
+            kind = FailureKind.USER if isinstance(watched.failure, ConfigError) else FailureKind.PEER
+            return Failure(kind, lost or str(watched.failure))
         traceback.print_exc()
         return _failure(problem, settings)
     finally:

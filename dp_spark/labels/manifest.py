@@ -128,6 +128,11 @@ class ShardManifest:
         return sum(file.input_bytes for file in self.files) / self.num_data_points
 
     @property
+    def held_row_bytes(self) -> float:
+        """What a whole row takes in memory, in the mean: inputs, label, weight, and the offsets of strings."""
+        return self.row_bytes + 16 + 4 * self.num_classes + 5 * len(self.inputs.parts)
+
+    @property
     def digest(self) -> str:
         """The SHA-256 of the manifest's JSON: which training set this was."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()

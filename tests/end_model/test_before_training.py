@@ -5,6 +5,7 @@ import logging
 import socket
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from dp_spark.end_model.early_stopping import has_stopped
 from dp_spark.end_model.greeting import Greeting, can_connect, environment_failure, network_failure
 from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.job import Failure, FailureKind, failure_name
-from dp_spark.end_model.memory import TENSORFLOW_BYTES, bytes_needed
+from dp_spark.end_model.memory import TENSORFLOW_BYTES, FreeMemory, bytes_needed, free_memory
 from dp_spark.end_model.progress import Progress, Reporter
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.end_model.watch import GRACE_SECONDS, Watch
@@ -26,28 +27,52 @@ VERSIONS = {"tensorflow": "2.21.0", "python": "3.11.7", "dp_spark": "0.1.0"}
 MB = 1 << 20
 
 
-def greeting(host: str = "a", *, free_bytes: int | None = None, reaches_hub: bool = True) -> Greeting:
-    return Greeting(host, 7, "/usr/bin/python3", VERSIONS, free_bytes=free_bytes, reaches_hub=reaches_hub)
+UNKNOWN = FreeMemory()
 
 
-def test_too_little_memory_on_a_machine_is_named_before_anything_starts(make_manifest) -> None:
-    assert environment_failure([greeting(free_bytes=500 * MB)] * 2, 250 * MB) is None
-    assert environment_failure([greeting(free_bytes=499 * MB), greeting("b")], 499 * MB) is None
-    failure = environment_failure([greeting(free_bytes=499 * MB)] * 2, 250 * MB)
-    assert "a has 499 MB of memory for 2 training worker(s) that need about 250 MB each" in failure.message
-    assert "spark.executor.memoryOverhead" in failure.message
-    assert failure.kind is FailureKind.ENVIRONMENT
+def greeting(
+    host: str = "a", executor: int = 1, *, memory: FreeMemory = UNKNOWN, reaches_hub: bool = True
+) -> Greeting:
+    return Greeting(
+        host, 7, "/usr/bin/python3", VERSIONS, executor=executor, memory=memory, reaches_hub=reaches_hub
+    )
+
+
+def test_too_little_memory_is_named_before_anything_starts(make_manifest) -> None:
+    def failure_of(*workers: Greeting, needed_mb: int) -> str:
+        failure = environment_failure(workers, needed_mb * MB)
+        assert failure is None or failure.kind is FailureKind.ENVIRONMENT
+        return failure.message if failure else ""
+
+    machine = FreeMemory(machine=500 * MB)
+    assert failure_of(greeting(memory=machine), greeting(memory=machine), needed_mb=250) == ""
+    assert failure_of(greeting(memory=machine), greeting("b", memory=machine), needed_mb=500) == ""
+    message = failure_of(greeting(memory=machine), greeting(memory=machine), needed_mb=251)
+    assert "a has 500 MB of memory for 2 training worker(s) that need about 251 MB each" in message
+    assert "spark.executor.memoryOverhead" in message
+
+    own = FreeMemory(machine=9000 * MB, container=300 * MB)  # two executors on one machine
+    assert failure_of(greeting(memory=own), greeting(executor=2, memory=own), needed_mb=300) == ""
+    message = failure_of(greeting(memory=own), greeting(memory=own), needed_mb=300)
+    assert "executor 1 on a has 300 MB of memory for 2 training worker(s)" in message
+
+    limited = FreeMemory(machine=9000 * MB, process=400 * MB)  # each may take so much
+    assert failure_of(greeting(memory=limited), greeting(memory=limited), needed_mb=400) == ""
+    assert "worker 0 on a has 400 MB" in failure_of(greeting(memory=limited), needed_mb=401)
     needed = bytes_needed(make_manifest(), TrainingSettings())
     assert TENSORFLOW_BYTES < needed < TENSORFLOW_BYTES + MB
+    assert Greeting.from_json(json.dumps(asdict(greeting(memory=limited)))) == greeting(memory=limited)
 
 
-def test_the_limit_of_pyspark_memory_counts(tmp_path: Path) -> None:
+def test_the_limit_of_pyspark_memory_is_seen_by_the_process() -> None:
     check = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (800 << 20, 800 << 20)); "
-        "from dp_spark.end_model.memory import bytes_available; print(bytes_available())"
+        "from dp_spark.end_model.memory import free_memory; print(free_memory().process)"
     )
     found = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
-    assert int(found.stdout) <= 800 << 20
+    assert int(found.stdout) == 800 << 20
+    assert free_memory().process is None
+    assert free_memory().machine > 100 * MB
 
 
 def test_workers_that_cannot_reach_the_first_one_are_named() -> None:
@@ -143,7 +168,7 @@ def test_a_stale_attempt_does_not_change_what_a_newer_one_starts_from(
     write_checkpoint(stale, state(2, 9.0))  # it still lives, and writes the epoch again
     assert newest_checkpoint(storage, directory).path.startswith(newer)
     assert read_checkpoint(newest_checkpoint(storage, directory), [(3,)]).variables[0].tolist() == [3.0] * 3
-    assert len(list(Path(stale).glob("checkpoint-*.npz"))) == 1  # only the last is kept
+    assert len(list(Path(stale).iterdir())) == 2 * 2  # the last two, and what describes them
 
 
 def test_a_run_has_another_name_when_the_users_code_changes_and_the_code_is_not_run(
