@@ -34,7 +34,10 @@ RUN_FILE = "run.json"  # what the results of a directory were made from
 OWN_NAMES = RESULT_NAMES | {RUN_FILE, GOLD_TRAINING_SET}
 
 _MAY_RESUME = "the stages before it are complete: correct the cause and pass --resume"
-_OLDER_KEPT = "the older results are as they were: correct the cause and pass --resume to go on, or --overwrite to start again"
+_OLDER_KEPT = (
+    "the older results are as they were: correct the cause and pass --resume to go on, or --overwrite to "
+    "start again"
+)
 _MAX_SPLITS_SHOWN = 20
 
 # Which part of the configuration each of these stages reads first. Results of later stages depend on it too.
