@@ -187,7 +187,7 @@ def read_training_set(run: Run) -> ShardManifest:
 
 def read_end_model(run: Run) -> EndModel:
     """The end model; raises MissingResultError if it is not there, or not of the training set that is."""
-    model = load_end_model(run.storage, run.path("end_model"))
+    model = _load(run, "end_model")
     is_current = model.manifest_digest == read_training_set(run).digest
     _refuse_stale(is_current, "end_model", "training_set", "train-end-model")
     return model
@@ -204,7 +204,7 @@ def read_predictions(run: Run) -> DataFrame:
 
 def read_gold_end_model(run: Run) -> EndModel:
     """The end model that was trained on gold; raises as `read_end_model`, and if that is trained otherwise now."""
-    model, end_model = load_end_model(run.storage, run.path(GOLD_END_MODEL)), read_end_model(run)
+    model, end_model = _load(run, GOLD_END_MODEL), read_end_model(run)
     is_current = (model.settings, model.columns) == (end_model.settings, end_model.columns)
     _refuse_stale(is_current, GOLD_END_MODEL, "end_model", "train-gold-model")
     return model
@@ -220,6 +220,11 @@ def publish_table(run: Run, name: str, df: DataFrame, kind: str, description: di
     """Write one of the run's results that is a table; `kind` and `description` as of `write_table`."""
     key, path = run.config.table.key, run.path(name)
     write_table(df, path, run.storage, kind=kind, description=description, key=key, overwrite=run.overwrite)
+
+
+def _load(run: Run, name: str) -> EndModel:
+    """An end model of the run, whose own layers may come from the module that the configuration names."""
+    return load_end_model(run.storage, run.path(name), model=run.config.end_model.model)
 
 
 def _refuse_stale(is_current: bool, result: str, made_from: str, verb: str) -> None:

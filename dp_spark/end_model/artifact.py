@@ -7,8 +7,8 @@ is written last, is all that loading needs beside the Keras file, and holds that
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -29,7 +29,7 @@ DESCRIPTION_FILE = "end_model.json"
 FORMAT_VERSION = 2
 DEFAULT_THRESHOLD = 0.5
 
-History = tuple[float, ...] | tuple[Mapping[str, float], ...]
+History = tuple[Mapping[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class EndModel:
         model_bytes: the content of a .keras file; the model returns logits.
         inputs: what the model takes and returns.
         columns: the columns of the training table that it was trained on; applied to the same ones.
-        history: of every epoch the noise-aware loss, or several metrics by name.
+        history: the metrics of every epoch by name: loss, accuracy, and what else was measured.
         settings: how it was trained.
         manifest_digest: which training set.
         versions: of the packages that trained it.
@@ -48,6 +48,8 @@ class EndModel:
         class_names: of the classes, where they have names.
         threshold: of two classes the second is predicted from this probability on.
         label_model_id: which label model made the training set's labels, if its writer said so.
+        module: the user's module with the model's own layers, imported where the model is applied. It is not
+            stored: whoever loads the model names the function that built it, and thereby the code that may run.
     """
 
     model_bytes: bytes
@@ -61,6 +63,7 @@ class EndModel:
     class_names: tuple[str, ...] = ()
     threshold: float = DEFAULT_THRESHOLD
     label_model_id: str | None = None
+    module: str = ""
 
     @property
     def digest(self) -> str:
@@ -83,9 +86,9 @@ class EndModel:
             save_end_model(LocalFiles(), str(staged), self)
 
     @staticmethod
-    def load(directory: str | Path) -> "EndModel":
-        """Read the model from a local directory; raises as `load_end_model`."""
-        return load_end_model(LocalFiles(), str(directory))
+    def load(directory: str | Path, *, model: str = "") -> "EndModel":
+        """Read the model from a local directory; `model` and errors as of `load_end_model`."""
+        return load_end_model(LocalFiles(), str(directory), model=model)
 
 
 def end_model_of(
@@ -110,6 +113,7 @@ def end_model_of(
         classes=(NEGATIVE, POSITIVE) if k == 2 else tuple(range(1, k + 1)),
         class_names=manifest.class_names,
         label_model_id=manifest.label_table_id,
+        module=_module_of(settings.model),
     )
 
 
@@ -135,15 +139,21 @@ def save_end_model(storage: FileStore, directory: str, end_model: EndModel) -> N
         end_model: the model.
     """
     content = asdict(end_model) | {"version": FORMAT_VERSION, "digest": end_model.digest}
-    del content["model_bytes"]
+    del content["model_bytes"], content["module"]
     storage.write_bytes(f"{directory}/{MODEL_FILE}", end_model.model_bytes)
     storage.write_bytes(f"{directory}/{HISTORY_TABLE}", _history_table(end_model.history))
     text = json.dumps(content, indent=2, sort_keys=True) + "\n"
     storage.write_bytes(f"{directory}/{DESCRIPTION_FILE}", text.encode())
 
 
-def load_end_model(storage: FileStore, directory: str) -> EndModel:
+def load_end_model(storage: FileStore, directory: str, *, model: str = "") -> EndModel:
     """The end model that `save_end_model` wrote. Nothing of it is run.
+
+    Args:
+        storage: the files.
+        directory: where it lies.
+        model: the setting that it was trained with, if that named a function of yours whose module has layers of
+            your own: only then is that module imported where the model is applied.
 
     Raises:
         MissingResultError: if there is none, or its write did not finish.
@@ -161,7 +171,12 @@ def load_end_model(storage: FileStore, directory: str) -> EndModel:
             f"{directory}/{MODEL_FILE} has the SHA-256 {end_model.digest}: expected {digest}, as "
             f"{DESCRIPTION_FILE} says. The file was altered or damaged; train again or restore it."
         )
-    return end_model
+    return replace(end_model, module=_module_of(model)) if model == end_model.settings.model else end_model
+
+
+def _module_of(model: str) -> str:
+    """The module of a user's function; empty for a built-in model."""
+    return model.partition(":")[0] if ":" in model else ""
 
 
 def _parsed(description: bytes, directory: str, storage: FileStore) -> tuple[EndModel, str]:
@@ -186,12 +201,9 @@ def _parsed(description: bytes, directory: str, storage: FileStore) -> tuple[End
         ) from problem
 
 
-def _history_table(history: Sequence[float | Mapping[str, float]]) -> bytes:
+def _history_table(history: History) -> bytes:
     """A row for each epoch, counted from 1, as Parquet."""
-    rows = [
-        {"epoch": epoch, **(values if isinstance(values, Mapping) else {"loss": values})}
-        for epoch, values in enumerate(history, start=1)
-    ]
+    rows = [{"epoch": epoch, **metrics} for epoch, metrics in enumerate(history, start=1)]
     names = dict.fromkeys(name for row in rows for name in row)
     buffer = io.BytesIO()
     pq.write_table(pa.table({name: [row.get(name) for row in rows] for name in names}), buffer)

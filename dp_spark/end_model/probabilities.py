@@ -42,7 +42,7 @@ def probability_function(end_model: EndModel) -> Score:
             f"{problem} This process's Python is {sys.executable}; in Spark, set PYSPARK_PYTHON to one with "
             "TensorFlow."
         ) from problem
-    score = make_scorer(end_model.model_bytes, end_model.inputs, end_model.settings.model)
+    score = make_scorer(end_model.model_bytes, end_model.inputs, end_model.module)
     return lambda parts: _probabilities(score(parts).astype(np.float64))
 
 

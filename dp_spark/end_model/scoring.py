@@ -29,7 +29,7 @@ BATCH_ROWS = 2048  # rows per call: bounds the memory of a text model's token ma
 _LOADED: dict[str, Scorer] = {}  # the scorer that this process used last, by digest of the Keras file
 
 
-def scorer(model_bytes: bytes, inputs: InputSpec, model: str) -> Scorer:
+def scorer(model_bytes: bytes, inputs: InputSpec, module: str) -> Scorer:
     """A function from n rows of each part to (n, 1) or (n, k) logits.
 
     The model is loaded in safe mode once per process.
@@ -37,7 +37,7 @@ def scorer(model_bytes: bytes, inputs: InputSpec, model: str) -> Scorer:
     Args:
         model_bytes: the content of a .keras file.
         inputs: what the model takes.
-        model: the setting that named it. A user's module is imported first, for the layers in it.
+        module: the user's, imported first for the layers in it; empty for none.
 
     Raises:
         ConfigError: if the user's module cannot be imported.
@@ -46,8 +46,8 @@ def scorer(model_bytes: bytes, inputs: InputSpec, model: str) -> Scorer:
     digest = hashlib.sha256(model_bytes).hexdigest()
     if digest not in _LOADED:
         _LOADED.clear()
-        if ":" in model:
-            import_module(model.partition(":")[0])
+        if module:
+            import_module(module)
         _LOADED[digest] = _loaded(model_bytes, inputs)
     return _LOADED[digest]
 
@@ -60,8 +60,9 @@ def _read_safely(path: Path) -> keras.Model:
     except (ValueError, TypeError) as problem:
         raise SchemaError(
             f"the end model's {MODEL_FILE} cannot be loaded safely: {problem}. Expected a Keras file whose "
-            "layers are Keras's own or of the module that its settings name: code inside the file, such as "
-            "a Lambda layer or a pickle, is never run. Train the model again with dp_spark."
+            "layers are Keras's own, or of the module that the caller names (load the model with "
+            "model='package.module:function'): code inside the file, such as a Lambda layer or a pickle, is never "
+            "run. Train the model again with dp_spark."
         ) from problem
 
 

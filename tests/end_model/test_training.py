@@ -273,6 +273,29 @@ def test_a_users_model_with_own_layers_and_state_trains_on_two_workers_and_is_ap
     assert 0 < predict(table, trained, key=["id"]).first()["prob_label"] < 1
     assert losses(trained)[-1] < losses(trained)[0]
 
+    trained.save(tmp_path / "saved")
+    check = (
+        "import sys\n"
+        "from dp_spark import predict_rows\n"
+        "from dp_spark.end_model.artifact import EndModel\n"
+        "from dp_spark.errors import SchemaError\n"
+        f"place, model, row = {str(tmp_path / 'saved')!r}, {settings.model!r}, {{'x': [0.5] * 6}}\n"
+        "try:\n"
+        "    predict_rows([row], EndModel.load(place))\n"
+        "except SchemaError as problem:\n"
+        "    assert 'of the module that the caller names' in str(problem), problem\n"
+        "assert model.partition(':')[0] not in sys.modules\n"
+        "print(predict_rows([row], EndModel.load(place, model=model))[0, 1])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    alone = subprocess.run(
+        [sys.executable, "-c", check], env=environment, capture_output=True, text=True, check=False
+    )
+    assert alone.returncode == 0, alone.stderr
+    assert float(alone.stdout) == pytest.approx(
+        predict(table, trained, key=["id"]).first()["prob_label"], abs=1e-6
+    )
+
 
 def test_divergence_ends_with_advice_and_is_not_retried(
     spark: SparkSession, storage: Storage, make_manifest: MakeManifest
