@@ -15,7 +15,7 @@ from dp_spark.end_model.frames import FRAME_BYTES
 from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.job import TrainingJob, WorkerJob
 from dp_spark.end_model.settings import TrainingSettings
-from dp_spark.errors import TrainingError
+from dp_spark.errors import ConfigError, TrainingError
 from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.manifest import ShardManifest
 
@@ -190,7 +190,7 @@ def test_vectors_of_different_lengths_are_refused() -> None:
     hub, other = star_of(2)
     in_thread(lambda: other.all_reduce(np.ones(5, np.float32)))
     with pytest.raises(
-        TrainingError, match=r"worker 1 sent 20 bytes: expected 16\. The workers built different"
+        ConfigError, match=r"worker 1 sent 20 bytes: expected 16\. The workers built different"
     ):
         hub.all_reduce(np.ones(4, np.float32))
 
@@ -230,7 +230,7 @@ def test_a_frame_out_of_its_place_is_refused(act: str) -> None:
 def test_two_frames_of_a_longer_vector_are_not_taken_for_two_vectors() -> None:
     hub, other = star_of(2)
     in_thread(lambda: other.all_reduce(np.ones(2 * FRAME_BYTES // 4, np.float32)))
-    with pytest.raises(TrainingError, match=f"worker 1 sent {2 * FRAME_BYTES} bytes: expected {FRAME_BYTES}"):
+    with pytest.raises(ConfigError, match=f"worker 1 sent {2 * FRAME_BYTES} bytes: expected {FRAME_BYTES}"):
         hub.all_reduce(np.ones(FRAME_BYTES // 4, np.float32))
 
 
