@@ -14,7 +14,7 @@ from dp_spark.storage import Storage, join_path
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 900.0  # until the first steps: TensorFlow is loaded, shards are checked and perhaps kept
-GRACE_SECONDS = 10.0  # how long tasks may take to end after one of them has failed, or the driver fell silent
+GRACE_SECONDS = 5.0  # how long tasks may take to end after one of them has failed, or the driver fell silent
 SECONDS_BETWEEN_LINES = 10.0  # within an epoch
 # A storage error, a file that is being replaced, half of one: the next look may succeed.
 _UNREADABLE = (Py4JJavaError, MissingResultError, ValueError, TypeError, KeyError)

@@ -23,7 +23,7 @@ from dp_spark.storage import Storage
 MakeManifest = Callable[..., ShardManifest]
 ShipModule = Callable[[str, str], str]
 
-SETTINGS = TrainingSettings(optimizer="sgd", learning_rate=0.5, num_epochs=40, batch_size=64)
+SETTINGS = TrainingSettings(optimizer="sgd", learning_rate=0.5, num_epochs=20, batch_size=64)
 
 UNDISTURBED: dict[int, EndModel] = {}  # by number of workers: trained once, compared with every fault
 
@@ -95,7 +95,7 @@ def trained_with_fault(
         (2, "os.getpid()", "SIGKILL", "ended with SIGKILL"),
         (2, "os.getppid()", "SIGKILL", "a training attempt failed, 2 left"),
         (1, "os.getpid()", "SIGSTOP", "worker 0 has given no news"),
-        (2, "os.getpid()", "SIGSTOP", "has been silent for 4 seconds"),
+        (2, "os.getpid()", "SIGSTOP", "has been silent for 3 seconds"),
         (2, "os.getppid()", "SIGSTOP", "a training attempt failed, 2 left"),
     ],
     ids=["process", "one of two", "Python worker", "hung process", "one of two hangs", "hung Python worker"],
@@ -113,19 +113,19 @@ def test_after_a_fault_training_goes_on_from_the_checkpoint_as_if_nothing_had_ha
     message: str,
 ) -> None:
     manifest = make_manifest()
-    settings = replace(SETTINGS, num_workers=num_workers, timeout_seconds=4)
+    settings = replace(SETTINGS, num_workers=num_workers, timeout_seconds=3)
     name = f"faulty_{num_workers}_{kind}_{'parent' if 'ppid' in victim else 'self'}".lower()
     given = (spark, storage, manifest, ship_module, settings, tmp_path)
     struck, epochs = trained_with_fault(*given, name, victim=victim, signal=kind)
     assert message in caplog.text
     assert epochs.count(0) == 1  # the first epoch's checkpoint was used
-    assert sorted(set(epochs)) == list(range(40))
-    assert len(epochs) <= 41  # at most one checkpoint interval was lost
+    assert sorted(set(epochs)) == list(range(20))
+    assert len(epochs) <= 21  # at most one checkpoint interval was lost
     assert os.listdir(manifest.path) == ["shards"]
 
     if num_workers not in UNDISTURBED:
         calm, calm_epochs = trained_with_fault(*given, f"calm_{num_workers}", signal="SIGCONT", pause=0)
-        assert calm_epochs == list(range(40))
+        assert calm_epochs == list(range(20))
         UNDISTURBED[num_workers] = calm
     assert struck.history == UNDISTURBED[num_workers].history
     assert struck.digest == UNDISTURBED[num_workers].digest  # bit for bit
