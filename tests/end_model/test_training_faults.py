@@ -95,7 +95,7 @@ def trained_with_fault(
         (2, "os.getpid()", "SIGKILL", "ended with SIGKILL"),
         (2, "os.getppid()", "SIGKILL", "a training attempt failed, 2 left"),
         (1, "os.getpid()", "SIGSTOP", "worker 0 has given no news"),
-        (2, "os.getpid()", "SIGSTOP", "has been silent for 3 seconds"),
+        (2, "os.getpid()", "SIGSTOP", "has been silent for 5 seconds"),
         (2, "os.getppid()", "SIGSTOP", "a training attempt failed, 2 left"),
     ],
     ids=["process", "one of two", "Python worker", "hung process", "one of two hangs", "hung Python worker"],
@@ -113,7 +113,7 @@ def test_after_a_fault_training_goes_on_from_the_checkpoint_as_if_nothing_had_ha
     message: str,
 ) -> None:
     manifest = make_manifest()
-    settings = replace(SETTINGS, num_workers=num_workers, timeout_seconds=3)
+    settings = replace(SETTINGS, num_workers=num_workers, timeout_seconds=5)
     name = f"faulty_{num_workers}_{kind}_{'parent' if 'ppid' in victim else 'self'}".lower()
     given = (spark, storage, manifest, ship_module, settings, tmp_path)
     struck, epochs = trained_with_fault(*given, name, victim=victim, signal=kind)
