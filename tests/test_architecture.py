@@ -35,6 +35,7 @@ SESSION_MAKERS = {"dp_spark.session", "dp_spark.cli"}
 BOUNDED = {
     "dp_spark.counting.gold": (1, "num_classes + 2 + NUM_EXAMPLES distinct gold labels, by limit"),
     "dp_spark.counting.merging": (1, "one row: the counts of the whole table"),
+    "dp_spark.end_model.class_weights": (1, "one row: a mean for each class"),
     "dp_spark.end_model.launch": (1, "one row for each training worker"),
     "dp_spark.end_model.vocabulary": (2, "max_tokens tokens; max_categories values of each column"),
     "dp_spark.labeling.crowd_lfs": (1, "MAX_WORKERS + 1 workers, by limit"),

@@ -48,7 +48,7 @@ def test_what_is_not_given_has_defaults():
 
 def test_every_setting_of_training_except_the_internal_ones_can_be_configured():
     known = set(EndModelConfig.model_fields)
-    assert known == set(TrainingSettings.__dataclass_fields__) - {"num_row_ranges", "cache_bytes"}
+    assert known == set(TrainingSettings.__dataclass_fields__) - {"num_row_ranges"}
 
 
 def test_every_label_model_can_be_configured():
