@@ -135,7 +135,10 @@ def test_the_driver_logs_progress_and_gives_up_on_silence_and_on_failures(
     assert watch() is None
     now[0] += 1
     silent = watch()
-    assert f"no news for {6 + GRACE_SECONDS:.0f} seconds (it was last seen in epoch 2, step 0 of 10)" in silent.message
+    assert (
+        f"no news for {6 + GRACE_SECONDS:.0f} seconds (it was last seen in epoch 2, step 0 of 10)"
+        in silent.message
+    )
     assert silent.kind.can_be_retried
 
     for rank, kind in ((0, FailureKind.PEER), (1, FailureKind.USER)):
