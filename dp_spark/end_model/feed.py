@@ -6,7 +6,7 @@ number of consecutive rows. Process r of N owns the ranges r, r + N, ...: the gl
 for every N and however the rows lie in files, and no process trains on another's rows.  (docs/training.md)
 
 Every process takes the same number of steps with batches of one fixed shape. Where a range has no more
-rows, rows of weight 0 stand in; their features are 0, their strings are empty.
+rows, rows of the batch stand in again, with weight 0.
 """
 
 from collections.abc import Iterator, Sequence
