@@ -47,11 +47,7 @@ def run_directory(manifest: ShardManifest, inputs: InputSpec, settings: Training
         settings: how to train.
     """
     kept = {name: value for name, value in asdict(settings).items() if name not in _OPERATIONAL}
-    sources = {
-        reference: _source(reference)
-        for reference in (settings.model, settings.callbacks)
-        if ":" in reference
-    }
+    sources = {reference: _source(reference) for reference in settings.references}
     content = [__version__, manifest.digest, asdict(inputs), kept, sources]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return join_path(manifest.path, f"{RUN_PREFIX}{digest[:_DIGITS]}")

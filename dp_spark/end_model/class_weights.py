@@ -5,8 +5,8 @@ from pyspark.sql import functions as F
 
 from dp_spark.end_model.settings import BALANCED, TrainingSettings
 from dp_spark.errors import ConfigError, SchemaError
-from dp_spark.labels.manifest import LABEL_COLUMN, SHARDS_FOLDER, WEIGHT_COLUMN, ShardManifest
-from dp_spark.storage import join_path
+from dp_spark.labels.manifest import LABEL_COLUMN, WEIGHT_COLUMN, ShardManifest
+from dp_spark.labels.shards import read_shards
 
 
 def resolved_class_weights(
@@ -45,7 +45,7 @@ def resolved_class_weights(
 
 def _class_shares(spark: SparkSession, manifest: ShardManifest) -> tuple[float, ...]:
     """The mean probability of every class, rows by their weight."""
-    shards = spark.read.parquet(join_path(manifest.path, SHARDS_FOLDER))
+    shards = read_shards(spark, manifest)
     label, weight = F.col(LABEL_COLUMN), F.col(WEIGHT_COLUMN) if manifest.weight else F.lit(1.0)
     classes = (
         [1 - label, label] if manifest.num_classes == 2 else [label[i] for i in range(manifest.num_classes)]

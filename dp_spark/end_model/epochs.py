@@ -24,7 +24,7 @@ from dp_spark.end_model.optimizer import learning_rate, learning_rate_variables
 from dp_spark.end_model.progress import Progress, Reporter
 from dp_spark.end_model.scalars import Scalars
 from dp_spark.end_model.settings import TrainingSettings
-from dp_spark.end_model.state import assign, average, take_from_worker_0, values_of
+from dp_spark.end_model.state import assign, average, number_of_worker_0, take_from_worker_0, values_of
 
 SECONDS_PER_CALL = 1.0  # how long TensorFlow runs before worker 0 reports progress
 _FIRST_STEPS = 4  # of the first call, whose duration nothing tells yet
@@ -145,7 +145,9 @@ def _train_to(trainee: Trainee, state: Checkpoint, stop: int) -> Checkpoint:
         return _train_stepwise(trainee, state, stop)
     count = _FIRST_STEPS
     while state.step < stop:
-        count = min(_of_worker_0(trainee, count), stop - state.step)
+        # TensorFlow's collective pairs the sums of a call by their position in it
+        count = int(number_of_worker_0(count, trainee.collective, trainee.job.rank))
+        count = min(count, stop - state.step)
         started = time.monotonic()
         state = replace(state, step=state.step + count, sums=trainee.run_steps(count, state.sums))
         seconds = max(time.monotonic() - started, 1e-6)
@@ -153,14 +155,6 @@ def _train_to(trainee: Trainee, state: Checkpoint, stop: int) -> Checkpoint:
         _tell(trainee, state, count * trainee.rows_per_step / seconds)
         count = min(max(1, round(count * SECONDS_PER_CALL / seconds)), _MAX_STEPS)
     return state
-
-
-def _of_worker_0(trainee: Trainee, count: int) -> int:
-    """Worker 0's count: TensorFlow's collective pairs the sums of a call by their position in it."""
-    if trainee.settings.num_workers == 1:
-        return count
-    own = np.array([count if trainee.job.rank == 0 else 0], np.float32)
-    return int(trainee.collective.all_reduce(own)[0])
 
 
 def _train_stepwise(trainee: Trainee, state: Checkpoint, stop: int) -> Checkpoint:
@@ -184,8 +178,7 @@ def _follow_worker_0(trainee: Trainee, variables: list[keras.Variable]) -> bool:
     if not trainee.settings.callbacks:
         return False
     take_from_worker_0(variables, trainee.collective, trainee.job.rank)
-    own = np.array([trainee.hooks.wants_to_stop], np.float32)
-    return bool(trainee.collective.all_reduce(own)[0] > 0)
+    return bool(number_of_worker_0(trainee.hooks.wants_to_stop, trainee.collective, trainee.job.rank))
 
 
 def _metrics(trainee: Trainee, sums: SumsArray) -> Metrics:

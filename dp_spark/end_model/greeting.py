@@ -40,13 +40,7 @@ def versions() -> Mapping[str, str]:
     """The versions that must agree; TensorFlow's is empty if it is not there. Imports none of them."""
     found = ""
     if importlib.util.find_spec("tensorflow") is not None:
-        found = "unknown"
-        for package in _TENSORFLOW_PACKAGES:
-            try:
-                found = importlib.metadata.version(package)
-                break
-            except importlib.metadata.PackageNotFoundError:
-                continue
+        found = next(filter(None, map(_version, _TENSORFLOW_PACKAGES)), "unknown")
     others = {name: _version(name) for name in ("keras", "numpy", "pyarrow")}
     python = ".".join(map(str, sys.version_info[:3]))
     return {"tensorflow": found, "python": python, "dp_spark": __version__, **others}

@@ -1,6 +1,7 @@
 """What one training process is told, and what it leaves behind; no Spark, no TensorFlow."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 
@@ -47,6 +48,11 @@ class Failure:
         """What `to_json` wrote."""
         content = json.loads(text)
         return Failure(FailureKind(content["kind"]), content["message"])
+
+
+def cause_of(failures: Sequence[Failure]) -> Failure:
+    """The failure that the others follow from: the first of the lowest kind, of the lowest rank that is."""
+    return min(failures, key=lambda failure: failure.kind)
 
 
 def failure_name(rank: int) -> str:

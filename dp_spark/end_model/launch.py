@@ -21,7 +21,7 @@ from dp_spark.end_model.attempts import new_attempt, newest_checkpoint
 from dp_spark.end_model.barrier_task import RESULT_SCHEMA, barrier_task
 from dp_spark.end_model.checkpoint import Metrics
 from dp_spark.end_model.frames import KEY_BYTES
-from dp_spark.end_model.job import Failure, FailureKind, TrainingJob
+from dp_spark.end_model.job import Failure, FailureKind, TrainingJob, cause_of
 from dp_spark.end_model.preflight import EXECUTORS_SECONDS, check_cluster, task_cpus, warn_of_open_ports
 from dp_spark.end_model.supervise import run_watched
 from dp_spark.end_model.watch import Watch
@@ -132,16 +132,12 @@ def _attempt(spark: SparkSession, storage: Storage, training: TrainingJob) -> Tr
         rows = run_watched(spark, tasks.collect, watch)  # num_workers rows; one holds a model
     except (PySparkException, Py4JJavaError) as problem:
         reported = watch.failures()
-        return _cause(reported) if reported else _stage_failure(problem, settings.num_workers)
+        return cause_of(reported) if reported else _stage_failure(problem, settings.num_workers)
     if isinstance(rows, Failure):
         return rows
     watch.look()  # the last epochs may have passed since
     failures = [Failure.from_json(row["failure"]) for row in rows if row["failure"]]
-    return _cause(failures) if failures else _trained(rows)
-
-
-def _cause(failures: Sequence[Failure]) -> Failure:
-    return min(failures, key=lambda failure: failure.kind)  # the first of a kind: the lowest rank
+    return cause_of(failures) if failures else _trained(rows)
 
 
 def _trained(rows: Sequence[Row]) -> Trained:

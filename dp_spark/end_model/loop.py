@@ -22,7 +22,7 @@ from dp_spark.end_model.optimizer import make_optimizer
 from dp_spark.end_model.progress import Progress, Reporter
 from dp_spark.end_model.saving import save_model
 from dp_spark.end_model.scalars import Scalars
-from dp_spark.end_model.state import assign, take_from_worker_0
+from dp_spark.end_model.state import assign, number_of_worker_0, take_from_worker_0
 from dp_spark.end_model.step import Steps, make_evaluation, make_steps
 from dp_spark.end_model.tensorflow_collective import set_devices
 
@@ -126,4 +126,4 @@ def _sees_steps(job: WorkerJob, collective: Collective, hooks: Hooks) -> bool:
     """Whether the callbacks of worker 0 are called at every step; the same answer in all processes."""
     if not job.training.settings.callbacks:
         return False
-    return bool(collective.all_reduce(np.array([hooks.is_per_batch], np.float32))[0] > 0)
+    return bool(number_of_worker_0(hooks.is_per_batch, collective, job.rank))

@@ -8,7 +8,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from dp_spark.end_model.files import replace_file
@@ -88,6 +88,7 @@ class Reporter:
         if self.directory is None or not (at_once or now - self._last >= SECONDS_BETWEEN):
             return
         self._last, self._pulse = now, self._pulse + 1
-        content = asdict(progress) | {"pulse": self._pulse}
         with contextlib.suppress(OSError):  # the next may succeed; training does not need it
-            replace_file(f"{self.directory}/{PROGRESS_FILE}", json.dumps(content).encode())
+            replace_file(
+                f"{self.directory}/{PROGRESS_FILE}", replace(progress, pulse=self._pulse).to_json().encode()
+            )

@@ -28,6 +28,12 @@ def take_from_worker_0(variables: Variables, collective: Collective, rank: int) 
         _reduce(_floats(variables), collective, 1.0 if rank == 0 else 0.0)
 
 
+def number_of_worker_0(number: float, collective: Collective, rank: int) -> float:
+    """Worker 0's number, a whole one of at most 2^24, in all processes."""
+    own = np.array([number if rank == 0 else 0], np.float32)
+    return float(collective.all_reduce(own)[0])
+
+
 def average(variables: Variables, collective: Collective, num_workers: int) -> None:
     """Give all processes the mean of state that each has gathered over its own rows."""
     if not isinstance(collective, Alone):

@@ -3,14 +3,14 @@
 Texts are cut exactly as the model cuts them (`tokens.py`).
 """
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import Column, SparkSession, Window
 from pyspark.sql import functions as F
 
 from dp_spark.end_model.input_spec import OTHER_CHARACTER, WHITE_SPACE, InputSpec
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import SchemaError
-from dp_spark.labels.manifest import SHARDS_FOLDER, ShardManifest
-from dp_spark.storage import join_path
+from dp_spark.labels.manifest import ShardManifest
+from dp_spark.labels.shards import read_shards
 
 
 def count_inputs(spark: SparkSession, manifest: ShardManifest, settings: TrainingSettings) -> InputSpec:
@@ -55,7 +55,7 @@ def count_categories(
         manifest: a training set with categories.
         max_categories: how many values of a column at most.
     """
-    values = _shards(spark, manifest).select(F.posexplode("categories").alias("position", "value"))
+    values = read_shards(spark, manifest).select(F.posexplode("categories").alias("position", "value"))
     counted = values.groupBy("position", "value").count()
     by_count = Window.partitionBy("position").orderBy(F.desc("count"), "value")
     ranked = counted.withColumn("rank", F.row_number().over(by_count)).where(F.col("rank") <= max_categories)
@@ -81,7 +81,7 @@ def count_vocabulary(
     """
     held = F.explode(F.array_distinct(tokens(F.col("text"), ngrams)))
     counted = (
-        _shards(spark, manifest)
+        read_shards(spark, manifest)
         .select(held.alias("token"))
         .groupBy("token")
         .count()
@@ -106,7 +106,3 @@ def tokens(text: Column, ngrams: int = 1) -> Column:
     following = F.slice(single, F.lit(2), F.greatest(F.size(single), F.lit(1)))
     pairs = F.zip_with(single, following, lambda left, right: F.concat(left, F.lit(" "), right))
     return F.concat(single, F.filter(pairs, lambda pair: pair.isNotNull()))
-
-
-def _shards(spark: SparkSession, manifest: ShardManifest) -> DataFrame:
-    return spark.read.parquet(join_path(manifest.path, SHARDS_FOLDER))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from py4j.protocol import Py4JJavaError
 
-from dp_spark.end_model.job import Failure, FailureKind, failure_name
+from dp_spark.end_model.job import Failure, FailureKind, cause_of, failure_name
 from dp_spark.end_model.progress import PROGRESS_FILE, Progress
 from dp_spark.errors import MissingResultError
 from dp_spark.storage import Storage, join_path
@@ -50,7 +50,7 @@ class Watch:
         if failures:
             self._failed_at = self._failed_at or now
             if now - self._failed_at > GRACE_SECONDS:
-                return min(failures, key=lambda failure: failure.kind)
+                return cause_of(failures)
             return None
         self.look()
         limit = self.timeout_seconds + GRACE_SECONDS

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import ArrayType, BinaryType, DataType, FloatType, StringType, StructField, StructType
 
 from dp_spark.errors import MissingResultError, SchemaError
@@ -128,6 +128,11 @@ def read_manifest(storage: Storage, path: str) -> ShardManifest:
             "Run the stage that writes the shards."
         )
     return ShardManifest.from_json(storage.read_text(file), path)
+
+
+def read_shards(spark: SparkSession, manifest: ShardManifest) -> DataFrame:
+    """All rows of a training set, as its shards have them."""
+    return spark.read.parquet(join_path(manifest.path, SHARDS_FOLDER))
 
 
 def _empty_manifest(
