@@ -80,19 +80,20 @@ def spark_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
     return builder.getOrCreate()
 
 
-def ship_modules(spark: SparkSession, modules: Sequence[str]) -> None:
-    """Send modules that are single files in the working directory to the executors.
+def ship_modules(spark: SparkSession, modules: Sequence[str], folders: Sequence[Path]) -> None:
+    """Send modules that are single files in some folders to the executors.
 
     Installed packages, and what `spark-submit --py-files` ships, are there already.
 
     Args:
         spark: the session.
-        modules: names; those without a file of that name here are passed over.
+        modules: names; those without a file of that name in a folder are passed over.
+        folders: the first that holds a module has it.
     """
     for module in modules:
-        file = Path.cwd() / f"{module}.py"
-        if file.is_file():
-            spark.sparkContext.addPyFile(str(file))
+        files = [file for folder in folders if (file := folder / f"{module}.py").is_file()]
+        if files:
+            spark.sparkContext.addPyFile(str(files[0]))
 
 
 def _submitted(settings: Mapping[str, str]) -> dict[str, str]:
