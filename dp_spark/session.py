@@ -8,9 +8,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 from py4j.protocol import Py4JJavaError
 from pyspark import SparkConf, SparkContext
@@ -78,22 +77,6 @@ def spark_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
     # PySpark logs every failing SQL expression as kilobytes of JSON, with values of rows.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     return builder.getOrCreate()
-
-
-def ship_modules(spark: SparkSession, modules: Sequence[str], folders: Sequence[Path]) -> None:
-    """Send modules that are single files in some folders to the executors.
-
-    Installed packages, and what `spark-submit --py-files` ships, are there already.
-
-    Args:
-        spark: the session.
-        modules: names; those without a file of that name in a folder are passed over.
-        folders: the first that holds a module has it.
-    """
-    for module in modules:
-        files = [file for folder in folders if (file := folder / f"{module}.py").is_file()]
-        if files:
-            spark.sparkContext.addPyFile(str(files[0]))
 
 
 def _submitted(settings: Mapping[str, str]) -> dict[str, str]:
