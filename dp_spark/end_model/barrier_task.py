@@ -78,7 +78,7 @@ def barrier_task(training: TrainingJob, key: bytes, num_threads: int) -> Results
                 reaches_hub = rank == 0 or can_connect(workers[0].host, workers[0].port)
                 failure = network_failure(_exchanged(context, replace(own, reaches_hub=reaches_hub)))
             if failure is None:
-                with tempfile.TemporaryDirectory(prefix="dp_spark_") as directory:
+                with tempfile.TemporaryDirectory(prefix="dp_spark_", dir=_scratch()) as directory:
                     job = WorkerJob(
                         training=training,
                         rank=rank,
@@ -159,6 +159,12 @@ def _reported(job: WorkerJob, failure: Failure) -> Failure:
     with contextlib.suppress(OSError):
         replace_file(f"{job.training.attempt_directory}/{failure_name(job.rank)}", failure.to_json().encode())
     return failure
+
+
+def _scratch() -> str | None:
+    """A directory of the executor, which deletes it when it ends, also after a task that was killed; None if unknown."""
+    place = os.environ.get("SPARK_LOCAL_DIRS", "").split(",")[0]
+    return place if place and Path(place).is_dir() else None
 
 
 def _gpus() -> list[str]:

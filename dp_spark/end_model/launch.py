@@ -33,6 +33,7 @@ from dp_spark.errors import (
     SchemaError,
     TrainingError,
 )
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.storage import Storage
 
 logger = logging.getLogger(__name__)
@@ -129,7 +130,8 @@ def _attempt(spark: SparkSession, storage: Storage, training: TrainingJob) -> Tr
         rows_per_epoch=round(training.manifest.num_data_points * (1 - settings.validation_share)),
     )
     try:
-        rows = run_watched(spark, tasks.collect, watch)  # num_workers rows; one holds a model
+        with named_jobs(spark, f"training in {settings.num_workers} processes"):
+            rows = run_watched(spark, tasks.collect, watch)  # num_workers rows; one holds a model
     except (PySparkException, Py4JJavaError) as problem:
         reported = watch.failures()
         return cause_of(reported) if reported else _stage_failure(problem, settings.num_workers)
