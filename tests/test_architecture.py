@@ -32,7 +32,7 @@ FOUNDATIONS = {
     "worker_reuse",
 }
 
-SESSION_MAKERS = {"dp_spark.session", "dp_spark.cli"}
+SESSION_MAKERS = {"dp_spark.session", "dp_spark.logs", "dp_spark.cli"}
 
 # Where rows reach the driver: how often, and why they are few whatever the size of the table.
 BOUNDED = {
@@ -114,8 +114,8 @@ def outward_acts(tree: ast.Module) -> set[str]:
         match node:
             case ast.Attribute(value=ast.Name(id="SparkSession"), attr="builder"):
                 acts.add("SparkSession.builder")
-            case ast.Attribute(attr="basicConfig"):
-                acts.add("basicConfig")
+            case ast.Attribute(attr="basicConfig" | "addHandler" as name):
+                acts.add(name)
             case ast.Attribute(value=ast.Name(id="sys"), attr="argv"):
                 acts.add("sys.argv")
             case ast.Call(func=ast.Name(id="print" | "SparkContext" as name)):
@@ -159,7 +159,8 @@ def test_no_module_imports_both_spark_and_tensorflow():
 
 def test_only_jobs_cli_and_session_create_sessions_parse_arguments_configure_logging_or_print():
     acts = {module: outward_acts(parsed(module)) for module in MODULES}
-    assert acts["dp_spark.session"] >= {"SparkSession.builder", "basicConfig"}
+    assert acts["dp_spark.session"] >= {"SparkSession.builder", "sys.argv"}
+    assert acts["dp_spark.logs"] >= {"addHandler"}
     assert acts["dp_spark.cli"] >= {"argparse", "print"}
     assert {module: found for module, found in acts.items() if found and module not in SESSION_MAKERS} == {}
 

@@ -118,7 +118,9 @@ def _attempt_when_possible(
 
 def _attempt(spark: SparkSession, storage: Storage, training: TrainingJob) -> Trained | Failure:
     settings = training.settings
-    task = barrier_task(training, secrets.token_bytes(KEY_BYTES), task_cpus(spark))
+    is_local = str(spark.sparkContext.master).startswith("local")  # the driver logs every epoch, too
+    key = secrets.token_bytes(KEY_BYTES)
+    task = barrier_task(training, key, task_cpus(spark), is_quiet=is_local)
     tasks = spark.range(0, settings.num_workers, 1, settings.num_workers).mapInArrow(
         task, RESULT_SCHEMA, barrier=True
     )
@@ -130,7 +132,7 @@ def _attempt(spark: SparkSession, storage: Storage, training: TrainingJob) -> Tr
         rows_per_epoch=round(training.manifest.num_data_points * (1 - settings.validation_share)),
     )
     try:
-        with named_jobs(spark, f"training in {settings.num_workers} processes"):
+        with named_jobs(spark, f"training, num_workers={settings.num_workers}"):
             rows = run_watched(spark, tasks.collect, watch)  # num_workers rows; one holds a model
     except (PySparkException, Py4JJavaError) as problem:
         reported = watch.failures()

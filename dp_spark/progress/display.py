@@ -18,7 +18,7 @@ Kind = Literal["auto", "bar", "lines", "none"]
 KINDS: tuple[Kind, ...] = ("auto", "bar", "lines", "none")
 SECONDS_BETWEEN_LINES = 10.0
 
-_BAR_SECONDS = 1.0  # what is done sooner shows no bar
+_SHORT_SECONDS = 1.0  # what is done sooner is not shown
 
 
 class Display(Protocol):
@@ -78,7 +78,7 @@ class Lines:
     def show(self, snapshot: Snapshot) -> None:
         """Log how far something is, if the last line is old enough."""
         now = time.monotonic()
-        if now - self._last >= SECONDS_BETWEEN_LINES:
+        if now - self._last >= SECONDS_BETWEEN_LINES and snapshot.seconds >= _SHORT_SECONDS:
             self._last = now
             logger.info("%s", snapshot.line, extra={"fields": snapshot.fields})
 
@@ -97,7 +97,7 @@ class Bar:
     def show(self, snapshot: Snapshot) -> None:
         """Draw how far something is."""
         if self._bar is None:
-            if snapshot.seconds < _BAR_SECONDS:
+            if snapshot.seconds < _SHORT_SECONDS:
                 return
             self._bar = _new_bar()
         self._bar.total, self._bar.n = snapshot.num_parts or None, snapshot.num_done
