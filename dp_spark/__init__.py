@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from dp_spark.labels.label import label as label
     from dp_spark.labels.manifest import ShardManifest as ShardManifest
     from dp_spark.labels.shards import write_shards as write_shards
+    from dp_spark.progress.display import show_progress as show_progress
     from dp_spark.report.compare import compare as compare
     from dp_spark.report.comparison import Comparison as Comparison
     from dp_spark.report.evaluate import evaluate as evaluate
@@ -104,6 +105,7 @@ _MODULES = {
     "read_label_matrix": "dp_spark.labeling.matrix",
     "read_lookup_lf": "dp_spark.labeling.lookup_lfs",
     "rows_where": "dp_spark.counting.conflicts",
+    "show_progress": "dp_spark.progress.display",
     "score_column": "dp_spark.labeling.column_lfs",
     "Trial": "dp_spark.report.trial",
     "train_end_model": "dp_spark.end_model.train",

@@ -11,6 +11,7 @@ from dp_spark.errors import ConfigError, DpSparkError, MissingResultError, Outpu
 from dp_spark.evaluation import wanted_gold_end_model
 from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.inputs import refuse_unusable_inputs
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.references import resolve_reference
 from dp_spark.run import (
     GOLD_TRAINING_SET,
@@ -25,7 +26,7 @@ from dp_spark.run import (
 )
 from dp_spark.session import stage
 from dp_spark.stages import RESULT_NAMES, STAGES
-from dp_spark.storage import publish, refuse_existing, refuse_foreign, unfinished_workspace
+from dp_spark.storage import delete_leftovers, publish, refuse_existing, refuse_foreign, unfinished_workspace
 from dp_spark.tables import quoted
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ _OLDER_KEPT = (
     "the older results are as they were: correct the cause and pass --resume to go on, or --overwrite to "
     "start again"
 )
+_KEPT = "the results of complete stages are kept"
 _MAX_SPLITS_SHOWN = 20
 
 # Which part of the configuration each of these stages reads first. Results of later stages depend on it too.
@@ -90,6 +92,8 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
             stages of the run that is to be resumed.
         DpSparkError: whatever a stage raises.
     """
+    if resume or run.overwrite:
+        delete_leftovers(run.storage, run.directory)
     is_new = set(run.storage.list_names(run.directory)) <= {RUN_FILE}
     _refuse_output_at_table(run)
     workspace = unfinished_workspace(run.storage, run.directory)
@@ -114,6 +118,7 @@ def _replace(run: Run, workspace: str, *, resume: bool = False) -> dict[str, obj
     with publish(run.storage, run.directory, overwrite=True, workspace=workspace) as staged:
         beside = Run(run.storage, run.config, staged, lfs=run.lfs)
         if resume:
+            delete_leftovers(run.storage, staged)
             _check_same_run(beside)
             _check_before_work(run)
             logger.info("going on with the run that was to replace %s", run.directory)
@@ -122,7 +127,7 @@ def _replace(run: Run, workspace: str, *, resume: bool = False) -> dict[str, obj
 
 def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
     run.storage.write_text(run.path(RUN_FILE), json.dumps(_made_from(run), indent=2) + "\n")
-    for name, (function, output) in STAGES.items():
+    for number, (name, (function, output)) in enumerate(STAGES.items()):
         if run.storage.exists(run.path(output)):
             if name in _CHECKED_READ:
                 _CHECKED_READ[name](run)
@@ -137,6 +142,9 @@ def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
                 function(run)
         except DpSparkError:
             logger.error("stage %s failed; %s", name, if_failed)
+            raise
+        except KeyboardInterrupt as stopped:
+            stopped.add_note(f"in stage {name} after {number} of {len(STAGES)} stages; {_KEPT}")
             raise
     metrics: dict[str, object] = json.loads(run.storage.read_text(run.path("metrics.json")))
     return metrics
@@ -153,7 +161,8 @@ def _check_before_work(run: Run) -> None:
     refuse_unusable_inputs(points, columns)
     if config.table.split:
         values = points.select(quoted(config.table.split)).distinct().limit(_MAX_SPLITS_SHOWN)
-        found = sorted(str(row[0]) for row in values.collect())  # at most _MAX_SPLITS_SHOWN values
+        with named_jobs(run.spark, f"looking at the values of {config.table.split}"):
+            found = sorted(str(row[0]) for row in values.collect())  # at most _MAX_SPLITS_SHOWN values
         if "train" not in found:
             raise SchemaError(
                 f"table.split: the column {config.table.split!r} holds {found}: expected 'train' for the "

@@ -21,6 +21,7 @@ from dp_spark.labeling.matrix import LabelMatrix, read_label_matrix
 from dp_spark.labels.label import LABELS_KIND
 from dp_spark.labels.manifest import ShardManifest
 from dp_spark.labels.shards import read_manifest
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.references import resolve_reference
 from dp_spark.storage import Storage, join_path, publish
 from dp_spark.tables import quoted, read_table, refuse_missing_columns, write_table
@@ -111,7 +112,8 @@ def read_points(run: Run) -> DataFrame:
                 f"table.generator: {table.generator} is not a function: expected one that takes a session."
             )
         write_table(make(run.spark), table.path, run.storage, kind="table", description={}, key=table.key)
-    points = run.spark.read.parquet(table.path)
+    with named_jobs(run.spark, "opening the table"):
+        points = run.spark.read.parquet(table.path)
     extra = [name for name in (table.gold, table.split) if name]
     wanted: dict[str, Sequence[str]] = {
         "table.key": table.key,

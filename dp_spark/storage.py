@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 LATE_TASK_SECONDS = 3.0  # Spark kills the other tasks of a failed job without waiting for them
 _REPLACED = "replaced"
+_STAGING = ".staging-"
 DESCRIPTION_FILE = "_dp_spark.json"  # Spark ignores names that begin with an underscore
 
 
@@ -182,7 +183,7 @@ def publish(
     parent, name = _split(target)
     is_kept, workspace = (
         workspace is not None,
-        workspace or join_path(parent, f".staging-{uuid.uuid4().hex[:12]}"),
+        workspace or join_path(parent, f"{_STAGING}{uuid.uuid4().hex[:12]}"),
     )
     staged, replaced = join_path(workspace, name), join_path(workspace, _REPLACED, name)
     is_published = False
@@ -213,6 +214,13 @@ def unfinished_workspace(storage: Storage, target: str) -> str:
     workspace = join_path(parent, f".{name}-unfinished")
     _restore(storage, join_path(workspace, _REPLACED, name), target)
     return workspace
+
+
+def delete_leftovers(storage: Storage, directory: str) -> None:
+    """Delete what processes that were killed have left half written in a directory; nobody may be writing there."""
+    for name in storage.list_names(directory):
+        if name.startswith(_STAGING):
+            storage.delete(join_path(directory, name))
 
 
 def _restore(storage: Storage, replaced: str, target: str) -> None:

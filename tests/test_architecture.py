@@ -22,6 +22,9 @@ FOUNDATIONS = {
     "errors",
     "hashing",
     "held_back",
+    "interruption",
+    "logs",
+    "progress",
     "references",
     "session",
     "storage",
@@ -31,7 +34,7 @@ FOUNDATIONS = {
 }
 
 COMMAND_LINE = {module for module in MODULES if module.startswith("dp_spark.cli.")}
-SESSION_MAKERS = {"dp_spark.session", *COMMAND_LINE}
+SESSION_MAKERS = {"dp_spark.session", "dp_spark.logs", *COMMAND_LINE}
 
 # Where rows reach the driver: how often, and why they are few whatever the size of the table.
 BOUNDED = {
@@ -113,8 +116,8 @@ def outward_acts(tree: ast.Module) -> set[str]:
         match node:
             case ast.Attribute(value=ast.Name(id="SparkSession"), attr="builder"):
                 acts.add("SparkSession.builder")
-            case ast.Attribute(attr="basicConfig"):
-                acts.add("basicConfig")
+            case ast.Attribute(attr="basicConfig" | "addHandler" as name):
+                acts.add(name)
             case ast.Attribute(value=ast.Name(id="sys"), attr="argv"):
                 acts.add("sys.argv")
             case ast.Call(func=ast.Name(id="print" | "SparkContext" as name)):
@@ -158,9 +161,10 @@ def test_no_module_imports_both_spark_and_tensorflow():
 
 def test_only_jobs_cli_and_session_create_sessions_parse_arguments_configure_logging_or_print():
     acts = {module: outward_acts(parsed(module)) for module in MODULES}
-    assert acts["dp_spark.session"] >= {"SparkSession.builder", "basicConfig"}
     assert acts["dp_spark.cli.verbs"] >= {"click", "sys.argv"}
     assert acts["dp_spark.cli.speak"] >= {"print"}
+    assert acts["dp_spark.session"] >= {"SparkSession.builder", "sys.argv"}
+    assert acts["dp_spark.logs"] >= {"addHandler"}
     assert {module: found for module, found in acts.items() if found and module not in SESSION_MAKERS} == {}
 
 

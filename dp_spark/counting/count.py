@@ -41,7 +41,8 @@ def count_votes(
     start = empty_counts(
         label_matrix.lf_names, label_matrix.lf_hashes, label_matrix.num_classes, has_blocks=bool(cluster)
     )
-    counts = count_batches(_rows(label_matrix, cluster, points), start, _with_batch)
+    what = f"counting the votes of {len(label_matrix.lf_names)} LFs"
+    counts = count_batches(_rows(label_matrix, cluster, points), start, _with_batch, what=what)
     if counts.num_data_points == 0:
         raise SchemaError("the label matrix holds no data points: there is nothing to count. Check its path.")
     logger.info(

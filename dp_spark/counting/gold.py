@@ -13,6 +13,7 @@ from dp_spark.errors import SchemaError
 from dp_spark.labeling.matrix import LabelMatrix
 from dp_spark.labeling.packing import VOTES_COLUMN, unpack_votes
 from dp_spark.labeling.votes import classes_of
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import NUM_EXAMPLES, quoted, refuse_duplicate_keys, refuse_missing_columns
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,9 @@ def count_gold(label_matrix: LabelMatrix, gold: DataFrame, gold_column: str = "g
     known = gold.where(quoted(gold_column) != 0)
     truth = known.select(*map(quoted, key), quoted(gold_column).cast("tinyint").alias(_GOLD))
     joined = label_matrix.df.join(truth, on=key, how="inner").select(VOTES_COLUMN, _GOLD)
-    counts = count_batches(joined, empty_gold_counts(label_matrix.lf_names, num_classes), _with_batch)
+    start = empty_gold_counts(label_matrix.lf_names, num_classes)
+    what = f"counting the votes of {len(label_matrix.lf_names)} LFs beside gold labels"
+    counts = count_batches(joined, start, _with_batch, what=what)
     if counts.num_gold == 0:
         raise SchemaError(
             f"no data point of the label matrix has a gold label in {gold_column!r}: expected keys "
@@ -59,7 +62,8 @@ def _refuse_other_values(gold: DataFrame, gold_column: str, num_classes: int) ->
     if not isinstance(kind, NumericType):
         raise SchemaError(f"the gold labels in {gold_column!r} are of type {kind.simpleString()}: {expected}")
     distinct = gold.select(quoted(gold_column).alias(_GOLD)).distinct()
-    rows = distinct.limit(len(classes) + 2 + NUM_EXAMPLES).collect()  # 2: null and 0
+    with named_jobs(gold.sparkSession, f"looking at the values of {gold_column}"):
+        rows = distinct.limit(len(classes) + 2 + NUM_EXAMPLES).collect()  # 2: null and 0
     found = {row[_GOLD] for row in rows}
     others = found - {None, 0, *classes}
     if others:

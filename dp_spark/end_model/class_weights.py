@@ -7,6 +7,7 @@ from dp_spark.end_model.settings import BALANCED, TrainingSettings
 from dp_spark.errors import ConfigError, SchemaError
 from dp_spark.labels.manifest import LABEL_COLUMN, WEIGHT_COLUMN, ShardManifest
 from dp_spark.labels.shards import read_shards
+from dp_spark.progress.named_jobs import named_jobs
 
 
 def resolved_class_weights(
@@ -51,4 +52,5 @@ def _class_shares(spark: SparkSession, manifest: ShardManifest) -> tuple[float, 
         [1 - label, label] if manifest.num_classes == 2 else [label[i] for i in range(manifest.num_classes)]
     )
     means = [(F.sum(weight * each) / F.sum(weight)).alias(f"class_{i}") for i, each in enumerate(classes)]
-    return tuple(map(float, shards.agg(*means).collect()[0]))  # one row
+    with named_jobs(spark, "weighing the classes"):
+        return tuple(map(float, shards.agg(*means).collect()[0]))  # one row

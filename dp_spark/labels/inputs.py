@@ -13,6 +13,7 @@ from pyspark.sql.types import ArrayType, BooleanType, DataType, IntegralType, Nu
 from dp_spark.errors import SchemaError
 from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.shard_rows import unchecked
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import quoted, refuse_missing_columns
 
 
@@ -69,7 +70,9 @@ def input_columns(df: DataFrame, inputs: InputColumns) -> list[Column]:
 def first_array_length(df: DataFrame, column: str) -> int | None:
     """The length of the first array of a column that is not null, or None if there is none."""
     array = quoted(column)
-    first = df.where(array.isNotNull()).select(F.size(array).alias("d")).limit(1).collect()  # one row
+    found = df.where(array.isNotNull()).select(F.size(array).alias("d")).limit(1)
+    with named_jobs(df.sparkSession, f"looking at the first array of {column}"):
+        first = found.collect()  # one row
     return int(first[0]["d"]) if first else None
 
 

@@ -27,6 +27,7 @@ from dp_spark.labeling.labeling_function import LabelingFunction
 from dp_spark.labeling.lf_runs import LFRun
 from dp_spark.labeling.packing import VOTES_COLUMN, unpack_votes
 from dp_spark.labeling.votes import Classes, Votes
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.worker_errors import translated_errors
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def try_lfs(
     """
     classes = Classes.of(num_classes, class_names)
     names = [lf.name for lf in checked_lfs(lfs)]
-    table = df.limit(MAX_TRIAL_ROWS + 1).toArrow()
+    with named_jobs(df.sparkSession, "reading the rows to try LFs on"):
+        table = df.limit(MAX_TRIAL_ROWS + 1).toArrow()
     if not 0 < table.num_rows <= MAX_TRIAL_ROWS:
         raise ValueError(
             f"try_lfs got {table.num_rows or 'no'} rows{' or more' if table.num_rows else ''}: expected 1 to "
@@ -157,7 +159,8 @@ def _outcome(application: Application) -> _Outcome:
     except DpSparkError as problem:
         if len(application.lfs) == 1:
             (lf,) = application.lfs
-            nothing = np.zeros((application.df.count(), 1), dtype=np.int8)
+            with named_jobs(application.df.sparkSession, "counting the rows to try LFs on"):
+                nothing = np.zeros((application.df.count(), 1), dtype=np.int8)
             return _Outcome(nothing, (), {lf.name: str(problem)})
         parts = [
             _outcome(replace(application, lfs=(lf,), budgets=(0,), timeouts=(timeout,)))
@@ -172,7 +175,8 @@ def _votes(application: Application) -> tuple[Votes, tuple[LFRun, ...]]:
     plan = application.plan()
     computed = plan.df.persist()
     try:
-        with translated_errors(application.investigate):
+        what = f"trying {len(application.lfs)} LFs"
+        with translated_errors(application.investigate), named_jobs(computed.sparkSession, what):
             found = computed.select(ROW, VOTES_COLUMN).toArrow()
         runs = plan.runs(computed, found.num_rows)
     finally:
