@@ -44,7 +44,9 @@ def model_by_hand(matrix, accuracies, balance=1 / 2):
     """A label model with these accuracies."""
     values = np.array([accuracies[name] for name in matrix.lf_names])
     weights = np.log(values / (1 - values))
-    return LabelModel("by_hand", matrix.lf_names, matrix.lf_hashes, 2, values, weights, [1 - balance, balance])
+    return LabelModel(
+        "by_hand", matrix.lf_names, matrix.lf_hashes, 2, values, weights, [1 - balance, balance]
+    )
 
 
 def small_run(storage, place, rows=ROWS, schema=SCHEMA, accuracies=ACCURACIES, balance=1 / 2, config=CONFIG):

@@ -44,7 +44,7 @@ def explain(
     stored = _stored(run, typed)
     gold, row = _of_table(run, typed, columns, found, all_columns=all_columns)
     content = _explained(found, typed, votes_of_value(point[VOTES_COLUMN]), stored)
-    content.update(end_model=_predicted(run, typed), gold=gold, row=row)
+    content.update({"end_model": _predicted(run, typed), "gold": gold, "row": row})
     return Outcome(explanation_text(content), content, content["stored_is_same"] is not False)
 
 

@@ -28,7 +28,7 @@ class ArraySums:
     def to_bytes(self) -> bytes:
         """The sums as an .npz file."""
         stream = io.BytesIO()
-        np.savez(stream, **dict(self.arrays))
+        np.savez(stream, allow_pickle=False, **self.arrays)
         return stream.getvalue()
 
     @classmethod

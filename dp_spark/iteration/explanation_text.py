@@ -1,7 +1,7 @@
 """An explanation of a label for a terminal: a sum of log-odds that can be checked by hand."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from collections.abc import Sequence
+from typing import TypedDict
 
 from dp_spark.iteration.plain_values import key_text, shortened
 
@@ -21,11 +21,17 @@ class LFTerm(TypedDict):
     accuracy_interval: list[float]
 
 
-class Explained(TypedDict):
-    """A label and all that is known beside it; probabilities and terms are in the order of `classes`.
+class LabelOdds(TypedDict):
+    """The log-odds of the likeliest class against the second."""
 
-    `log_odds` has "of" and "against", the two likeliest classes, and "class_balance" and "total".
-    """
+    of: str
+    against: str
+    class_balance: float
+    total: float
+
+
+class Explained(TypedDict):
+    """A label and all that is known beside it; probabilities and terms are in the order of `classes`."""
 
     key: dict[str, object]
     label: str
@@ -34,7 +40,7 @@ class Explained(TypedDict):
     num_votes: int
     label_model: str
     class_balance: list[float]
-    log_odds: dict[str, Any]
+    log_odds: LabelOdds
     lfs: list[LFTerm]
     stored: list[float] | None
     stored_is_same: bool | None
@@ -78,7 +84,9 @@ def _beside_lines(content: Explained) -> list[str]:
     if stored is None:
         lines.append(f"{'stored':12s} no label yet: run `dp-spark label`")
     else:
-        verdict = "the same" if content["stored_is_same"] else "NOT the same: run `dp-spark label --overwrite`"
+        verdict = (
+            "the same" if content["stored_is_same"] else "NOT the same: run `dp-spark label --overwrite`"
+        )
         lines.append(f"{'stored':12s} {_shares(classes, stored)}, {verdict}")
     if predicted is not None:
         lines.append(f"{'end model':12s} {_shares(classes, predicted)}")
@@ -91,5 +99,7 @@ def _beside_lines(content: Explained) -> list[str]:
 def _shares(classes: Sequence[str], probabilities: Sequence[float]) -> str:
     """The likeliest classes with their probabilities."""
     likeliest = sorted(zip(probabilities, classes, strict=True), key=lambda pair: -pair[0])
-    shown = [f"P({title}) = {p:.4f}" for p, title in likeliest[: 1 if len(classes) == 2 else MAX_CLASSES_SHOWN]]
+    shown = [
+        f"P({title}) = {p:.4f}" for p, title in likeliest[: 1 if len(classes) == 2 else MAX_CLASSES_SHOWN]
+    ]
     return ", ".join(shown) + (", ..." if len(classes) > MAX_CLASSES_SHOWN else "")

@@ -74,7 +74,10 @@ def test_columns_are_shown_only_if_asked_for(run):
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        (["r1"], r"the key is \['r1'\], 1 value.*expected 2, one for each of the key columns \['id', 'day'\]"),
+        (
+            ["r1"],
+            r"the key is \['r1'\], 1 value.*expected 2, one for each of the key columns \['id', 'day'\]",
+        ),
         (["r1", "1", "2"], r"3 value\(s\): expected 2"),
         (["r1", "one"], "day='one' is no int: expected values of the types.*never null"),
         (["r1", ""], "day='' is no int"),
