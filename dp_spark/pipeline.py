@@ -15,6 +15,7 @@ from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.references import resolve_reference
 from dp_spark.run import (
     GOLD_TRAINING_SET,
+    RUN_FILE,
     Run,
     load_lfs,
     read_counts,
@@ -31,7 +32,6 @@ from dp_spark.tables import quoted
 
 logger = logging.getLogger(__name__)
 
-RUN_FILE = "run.json"  # what the results of a directory were made from
 OWN_NAMES = RESULT_NAMES | {RUN_FILE, GOLD_TRAINING_SET}
 
 _MAY_RESUME = "the stages before it are complete: correct the cause and pass --resume"

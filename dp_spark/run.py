@@ -26,6 +26,7 @@ from dp_spark.references import resolve_reference
 from dp_spark.storage import Storage, join_path, publish
 from dp_spark.tables import quoted, read_table, refuse_missing_columns, write_table
 
+RUN_FILE = "run.json"  # what the results of a directory were made from
 GOLD_END_MODEL = "gold_end_model"  # the name of a result, and of its scores
 GOLD_TRAINING_SET = "gold_training_set"  # is there until that model is trained
 
