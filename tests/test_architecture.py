@@ -21,6 +21,8 @@ FOUNDATIONS = {
     "environment",
     "errors",
     "hashing",
+    "html",
+    "plots",
     "references",
     "session",
     "storage",
