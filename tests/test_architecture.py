@@ -25,6 +25,8 @@ FOUNDATIONS = {
     "interruption",
     "logs",
     "progress",
+    "html",
+    "plots",
     "references",
     "session",
     "storage",

@@ -1,7 +1,6 @@
 """Vote counts of a label matrix of any size, in one pass over its partitions."""
 
 import logging
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -57,9 +56,7 @@ def count_votes(
 
 def share_covered(counts: VoteCounts) -> float:
     """The share of data points with at least one vote, from the pattern counts (sampled above their cap)."""
-    weights = counts.patterns.counts
-    total = int(weights.sum())
-    return float(weights[(counts.patterns.votes != 0).any(axis=1)].sum() / total) if total else math.nan
+    return counts.patterns.share_covered
 
 
 def _rows(label_matrix: LabelMatrix, cluster: Sequence[str], points: DataFrame | None) -> DataFrame:

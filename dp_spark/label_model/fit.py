@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.counting.vote_counts import VoteCounts
@@ -82,6 +83,8 @@ def fit_label_model(
     _refuse_unused(model, "prior_accuracies", prior_accuracies, USE_PRIORS)
     _refuse_unused(model, "dependencies", dependencies, USE_DEPENDENCIES)
     fitted = MODELS[model](counts, stated(counts, class_balance, prior_accuracies, dependencies, gold))
+    noted = {**fitted.diagnostics, "coverage": counts.coverage.tolist()}
+    fitted = replace(fitted, diagnostics=noted)
     if gold is not None:
         fitted = with_calibration(fitted, gold)
     logger.info(

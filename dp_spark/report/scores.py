@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from dp_spark.labeling.votes import classes_of
+from dp_spark.report.notebook import report_html, report_text
 from dp_spark.report.resampling import percentile_interval
 from dp_spark.report.score_sums import COVERED, UNCOVERED, ScoreSums, Vector
 
@@ -64,7 +65,7 @@ class Scores:
     intervals: Mapping[str, Interval]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """Scores of a table of labels against gold.
 
@@ -82,6 +83,12 @@ class Report:
     def to_dict(self) -> dict[str, object]:
         """The report as JSON has it."""
         return asdict(self)
+
+    def __repr__(self) -> str:
+        return report_text(self)
+
+    def _repr_html_(self) -> str:
+        return report_html(self)
 
 
 def report_of(sums: ScoreSums, table: int, has_votes: bool) -> Report:

@@ -6,7 +6,6 @@ that it followed before, and with another seed for the hashes of texts (which or
 that changes depends on something that it must not depend on.
 """
 
-import html
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from dp_spark.labeling.lf_runs import LFRun
 from dp_spark.labeling.packing import VOTES_COLUMN, unpack_votes
 from dp_spark.labeling.votes import Classes, Votes
 from dp_spark.progress.named_jobs import named_jobs
+from dp_spark.report.notebook import trial_html
 from dp_spark.worker_errors import translated_errors
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Trial:
         return "\n".join([str(self.summary), *(text for texts in self.problems.values() for text in texts)])
 
     def _repr_html_(self) -> str:
-        return f"{self.rows.to_html(max_rows=50)}<pre>{html.escape(str(self))}</pre>"
+        return trial_html(self)
 
 
 @dataclass(frozen=True)
