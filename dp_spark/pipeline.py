@@ -49,6 +49,8 @@ _FIRST_READER = {
     "lfs": "apply-lfs",
     "label_model.gold": "apply-lfs",  # which hides the column from labeling functions
     "table.cluster": "count-votes",
+    "table.format": "apply-lfs",
+    "table.schema": "apply-lfs",
     "label_model": "fit-label-model",
     "training_set": "write-shards",
     "end_model": "train-end-model",
@@ -58,6 +60,8 @@ _FIRST_READER = {
 _ADDED: dict[str, object] = {
     "label_model.gold": None,
     "table.cluster": [],
+    "table.format": None,
+    "table.schema": None,
     "evaluation": EvaluationConfig().model_dump(mode="json"),
 }
 # How to read a result so that it is refused if it was made from an earlier version of another one.
@@ -116,7 +120,7 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
 def _replace(run: Run, workspace: str, *, resume: bool = False) -> dict[str, object]:
     """Run all stages beside older results, which they replace when all are complete."""
     with publish(run.storage, run.directory, overwrite=True, workspace=workspace) as staged:
-        beside = Run(run.storage, run.config, staged, lfs=run.lfs)
+        beside = Run(run.storage, run.config, staged, lfs=run.lfs, schemas=run.schemas)
         if resume:
             delete_leftovers(run.storage, staged)
             _check_same_run(beside)
@@ -188,6 +192,8 @@ def _made_from(run: Run) -> dict[str, object]:
     content = run.config.model_dump(mode="json", exclude={"output"})
     content["label_model.gold"] = content["label_model"].pop("gold")
     content["table.cluster"] = content["table"].pop("cluster")
+    content["table.format"] = content["table"].pop("format")
+    content["table.schema"] = content["table"].pop("ddl")
     hashes = {lf.name: lf.content_hash for lf in load_lfs(run)}
     return {**{name: _digest(part) for name, part in content.items()}, "lfs": hashes}
 

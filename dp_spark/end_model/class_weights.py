@@ -28,13 +28,8 @@ def resolved_class_weights(
         SchemaError: if weights should balance a class that no label names.
     """
     if settings.class_weights != BALANCED:
-        weights = tuple(float(weight) for weight in settings.class_weights)
-        if weights and len(weights) != manifest.num_classes:
-            raise ConfigError(
-                f"class_weights holds {len(weights)} numbers: expected one for each of {manifest.num_classes} classes, "
-                "or 'balanced'. Correct the setting."
-            )
-        return weights
+        refuse_other_class_weights(settings, manifest.num_classes)
+        return tuple(float(weight) for weight in settings.class_weights)
     shares = _class_shares(spark, manifest)
     if min(shares) <= 0:
         raise SchemaError(
@@ -42,6 +37,16 @@ def resolved_class_weights(
             "all above 0. Give numbers, or labels of every class."
         )
     return tuple(1 / (len(shares) * share) for share in shares)
+
+
+def refuse_other_class_weights(settings: TrainingSettings, num_classes: int) -> None:
+    """Refuse weights that are not one for each class; raises ConfigError."""
+    weights = settings.class_weights
+    if weights and weights != BALANCED and len(weights) != num_classes:
+        raise ConfigError(
+            f"class_weights holds {len(weights)} numbers: expected one for each of {num_classes} classes, "
+            "or 'balanced'. Correct the setting."
+        )
 
 
 def _class_shares(spark: SparkSession, manifest: ShardManifest) -> tuple[float, ...]:

@@ -93,12 +93,17 @@ def fit_checked(counts: VoteCounts, assumptions: Assumptions) -> tuple[LabelMode
     return model, fit
 
 
-def _refuse_impossible(counts: VoteCounts) -> None:
-    if counts.num_classes != 2:
+def refuse_many_classes(num_classes: int) -> None:
+    """Refuse more than two classes; raises ValueError."""
+    if num_classes != 2:
         raise ValueError(
-            f"there are {counts.num_classes} classes: model='class_conditional' is for two. Use 'auto', or "
+            f"there are {num_classes} classes: model='class_conditional' is for two. Use 'auto', or "
             "'dawid_skene' where LFs vote for every class."
         )
+
+
+def _refuse_impossible(counts: VoteCounts) -> None:
+    refuse_many_classes(counts.num_classes)
     if int((counts.num_votes > 0).sum()) < MIN_LFS:
         raise ValueError(
             f"{int((counts.num_votes > 0).sum())} labeling functions vote: model='class_conditional' needs at least "

@@ -80,8 +80,7 @@ def fit_label_model(
         )
     if counts.num_data_points == 0:
         raise ValueError("the vote counts hold no data points: count a label matrix with at least one row.")
-    _refuse_unused(model, "prior_accuracies", prior_accuracies, USE_PRIORS)
-    _refuse_unused(model, "dependencies", dependencies, USE_DEPENDENCIES)
+    refuse_unused(model, prior_accuracies, dependencies)
     fitted = MODELS[model](counts, stated(counts, class_balance, prior_accuracies, dependencies, gold))
     noted = {**fitted.diagnostics, "coverage": counts.coverage.tolist()}
     fitted = replace(fitted, diagnostics=noted)
@@ -99,9 +98,21 @@ def fit_label_model(
     return fitted
 
 
-def _refuse_unused(model: str, name: str, given: object, models: Sequence[str]) -> None:
-    if given and model not in models:
-        raise ValueError(
-            f"model={model!r} does not use {name}, which is {given!r}: expected one of {list(models)}. Leave it out, "
-            "or take another model."
-        )
+def refuse_unused(
+    model: str, prior_accuracies: Mapping[str, float] | None, dependencies: Sequence[Sequence[str]]
+) -> None:
+    """Refuse assumptions that a label model would not use.
+
+    Raises:
+        ValueError: naming them.
+    """
+    given = {
+        "prior_accuracies": (prior_accuracies, USE_PRIORS),
+        "dependencies": (dependencies, USE_DEPENDENCIES),
+    }
+    for name, (value, models) in given.items():
+        if value and model not in models:
+            raise ValueError(
+                f"model={model!r} does not use {name}, which is {value!r}: expected one of {list(models)}. Leave it "
+                "out, or take another model."
+            )
