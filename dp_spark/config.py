@@ -16,6 +16,7 @@ from dp_spark.label_model.names import ModelName
 from dp_spark.labeling.labeling_function import refuse_bad_budget
 from dp_spark.labeling.votes import Classes
 from dp_spark.labeling.watch import LF_TIMEOUT_SECONDS
+from dp_spark.overrides import overridden
 from dp_spark.report.resampling import NUM_REPLICATES
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -203,19 +204,20 @@ class PipelineConfig(_Strict):
     evaluation: EvaluationConfig = EvaluationConfig()
 
 
-def parse_config(text: str, source: str) -> PipelineConfig:
+def parse_config(text: str, source: str, settings: Sequence[str] = ()) -> PipelineConfig:
     """The configuration in a TOML text.
 
     Args:
         text: TOML.
         source: where it came from, for errors.
+        settings: "section.key=value" each, instead of what the text says.
 
     Raises:
         ConfigError: naming every problem at once: bad TOML with its line, unknown keys with the known
             ones, missing keys, wrong types and values.
     """
     try:
-        content = tomllib.loads(text)
+        content = overridden(tomllib.loads(text), settings)
     except tomllib.TOMLDecodeError as problem:
         raise ConfigError(f"{source} is not valid TOML: {problem}.") from problem
     try:

@@ -6,6 +6,7 @@ It is also how Spark code reaches TensorFlow code that only its workers may load
 import importlib
 
 from dp_spark.errors import ConfigError
+from dp_spark.held_back import held_back_stderr
 
 
 def resolve_reference(reference: str) -> object:
@@ -35,7 +36,8 @@ def import_module(module_name: str) -> object:
         ConfigError: if it, or something that it imports, is not there.
     """
     try:
-        return importlib.import_module(module_name)
+        with held_back_stderr(is_on=module_name.startswith("dp_spark.")):
+            return importlib.import_module(module_name)
     except ModuleNotFoundError as problem:
         if problem.name and not f"{module_name}.".startswith(f"{problem.name}."):
             raise ConfigError(

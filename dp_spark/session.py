@@ -8,9 +8,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 from py4j.protocol import Py4JJavaError
 from pyspark import SparkConf, SparkContext
@@ -78,21 +77,6 @@ def spark_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
     # PySpark logs every failing SQL expression as kilobytes of JSON, with values of rows.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     return builder.getOrCreate()
-
-
-def ship_modules(spark: SparkSession, modules: Sequence[str]) -> None:
-    """Send modules that are single files in the working directory to the executors.
-
-    Installed packages, and what `spark-submit --py-files` ships, are there already.
-
-    Args:
-        spark: the session.
-        modules: names; those without a file of that name here are passed over.
-    """
-    for module in modules:
-        file = Path.cwd() / f"{module}.py"
-        if file.is_file():
-            spark.sparkContext.addPyFile(str(file))
 
 
 def _submitted(settings: Mapping[str, str]) -> dict[str, str]:

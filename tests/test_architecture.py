@@ -21,6 +21,7 @@ FOUNDATIONS = {
     "environment",
     "errors",
     "hashing",
+    "held_back",
     "references",
     "session",
     "storage",
@@ -29,7 +30,8 @@ FOUNDATIONS = {
     "worker_reuse",
 }
 
-SESSION_MAKERS = {"dp_spark.session", "dp_spark.cli"}
+COMMAND_LINE = {module for module in MODULES if module.startswith("dp_spark.cli.")}
+SESSION_MAKERS = {"dp_spark.session", *COMMAND_LINE}
 
 # Where rows reach the driver: how often, and why they are few whatever the size of the table.
 BOUNDED = {
@@ -106,7 +108,7 @@ def cycle(graph: dict[str, set[str]]) -> list[str]:
 
 def outward_acts(tree: ast.Module) -> set[str]:
     """What of creating a session, parsing arguments, configuring logging and printing a module does."""
-    acts = {name for name in imported(ast.walk(tree)) if name in {"argparse", "optparse", "getopt"}}
+    acts = {name for name in imported(ast.walk(tree)) if name in {"argparse", "optparse", "getopt", "click"}}
     for node in ast.walk(tree):
         match node:
             case ast.Attribute(value=ast.Name(id="SparkSession"), attr="builder"):
@@ -157,7 +159,8 @@ def test_no_module_imports_both_spark_and_tensorflow():
 def test_only_jobs_cli_and_session_create_sessions_parse_arguments_configure_logging_or_print():
     acts = {module: outward_acts(parsed(module)) for module in MODULES}
     assert acts["dp_spark.session"] >= {"SparkSession.builder", "basicConfig"}
-    assert acts["dp_spark.cli"] >= {"argparse", "print"}
+    assert acts["dp_spark.cli.verbs"] >= {"click", "sys.argv"}
+    assert acts["dp_spark.cli.speak"] >= {"print"}
     assert {module: found for module, found in acts.items() if found and module not in SESSION_MAKERS} == {}
 
 
@@ -209,7 +212,7 @@ def loaded_by(statement: str) -> set[str]:
     """Which of Spark and TensorFlow a fresh Python has loaded after a statement."""
     report = "print(*sorted({'pyspark', 'tensorflow', 'keras'} & set(sys.modules)))"
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; {statement}; {report}"],
+        [sys.executable, "-c", f"import sys; {statement}\n{report}"],
         capture_output=True, text=True, cwd=REPOSITORY, timeout=120, check=True,
     )  # fmt: skip
     return set(done.stdout.split())
@@ -217,6 +220,15 @@ def loaded_by(statement: str) -> set[str]:
 
 def test_importing_the_package_loads_neither_spark_nor_tensorflow():
     assert loaded_by("import dp_spark; dp_spark.labeling_function; dp_spark.VoteCounts") == set()
+
+
+def test_the_help_of_every_verb_loads_neither_spark_nor_tensorflow():
+    statement = (
+        "import contextlib, io; from dp_spark.cli.verbs import dp_spark, main\n"
+        "with contextlib.redirect_stdout(io.StringIO()):\n"
+        "    [main([*verb, '--help']) for verb in ([], *([name] for name in dp_spark.commands))]\n"
+    )
+    assert loaded_by(statement) == set()
 
 
 def test_a_configuration_is_read_without_tensorflow():

@@ -144,7 +144,7 @@ def test_a_configuration_file_that_is_not_there_is_named_before_spark_starts(tmp
         main(["run", "--config", str(path)])
     assert ended.value.code == 2
     told = capsys.readouterr().err
-    assert f"ConfigError: --config: {path} is not there (looked for {path})" in told
+    assert f"ConfigError: --config: {path} is not there. Tried: {path}." in told
     assert f"`spark-submit --files {path}`" in told
     assert "Traceback" not in told
 
