@@ -1,6 +1,7 @@
 # make run    the tutorial from end to end on local Spark
 # make test   every test
 # make check  lint and types
+# make docs   the documentation as HTML, in docs/_build/html; a warning is an error
 #
 # Each makes the environment in .venv first, if it is not there: Python 3.11 or newer and Java 17 or newer
 # are all that has to be on the machine. PYTHON=python3.12 chooses another Python, SPARK="pyspark==4.3.0" another
@@ -11,9 +12,10 @@ SPARK ?= pyspark>=4.1,<4.2
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
 OUTPUT ?= output/tutorial
 
-.PHONY: run test check environment clean
+.PHONY: run test check docs environment clean
 
 run: environment $(STAMP)
 	$(BIN)/python jobs/tutorial.py --output $(OUTPUT) --overwrite $(ARGS)
@@ -26,6 +28,10 @@ check: environment $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: environment $(STAMP) $(DOCS_STAMP)
+	$(BIN)/python -m sphinx -b html -W --keep-going -n -q docs docs/_build/html
+	@echo 'docs/_build/html/index.html'
+
 environment:
 	@command -v $(PYTHON) >/dev/null || { echo "dp_spark: $(PYTHON) was not found: install Python 3.11 or newer (Debian: apt-get install python3 python3-venv)." >&2; exit 2; }
 	@$(PYTHON) -m dp_spark.environment
@@ -35,8 +41,12 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[spark,tensorflow,test]' '$(SPARK)'
 	touch $@
 
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) output spark-warehouse
+	rm -rf $(VENV) output spark-warehouse docs/_build
 
 .PHONY: dist
 dist:

@@ -117,7 +117,7 @@ class VoteCounts:
 
     @cached_property
     def overlaps(self) -> Counts:
-        """|L|ᵀ|L|: on how many data points both LFs vote: (m, m) int64."""
+        """On how many data points both LFs vote, N: (m, m) int64."""
         return _read_only(self.joint.sum(axis=(1, 3)))
 
     @cached_property

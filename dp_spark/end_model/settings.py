@@ -47,7 +47,8 @@ class TrainingSettings:
             seed of the row order, against 0.86 to 0.87); "constant" keeps it, and lets callbacks change it.
         warmup_share: over this share of all steps the learning rate first rises from 0; in [0, 1).
         optimizer: "adam" or "sgd" (without momentum).
-        l2: weight decay of the built-in models' kernels: the objective gains l2 * |w|^2. At least 0.
+        l2: weight decay of the built-in models' kernels: the objective gains l2 times the sum of
+            their squares. At least 0.
         class_weights: how much each class counts in the loss, in the order of the classes, each positive;
             "balanced" makes all classes count the same in sum. Empty: as the labels have them. With weights the
             model's probabilities are those of classes so weighted, no longer of the table.

@@ -54,7 +54,7 @@ class Calibration:
         log_loss: in nats, mean over the rows.
         brier_score: Σ_c (P(y = c | λ) - [gold = c])², mean over the rows, 0 to 2: for two classes twice the
             squared error of P(y = +1).
-        expected_calibration_error: Σ |share correct - mean confidence| of the bins, weighted by their rows;
+        expected_calibration_error: Σ abs(share correct - mean confidence) of the bins, weighted by their rows;
             above 0 by chance with few rows, also if labels are calibrated.
         z: standard errors by which the Brier score is above what the labels expect of themselves: positive
             if they are over-confident, negative if they are less certain than they may be.
