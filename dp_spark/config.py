@@ -5,6 +5,7 @@ complete example, with a sentence on every setting.
 """
 
 import tomllib
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -203,7 +204,9 @@ def usable_config(
     Settings with problems are as if they were not given, so that the others can be checked at the same time.
 
     Args:
-        text, source, settings: as of `parse_config`.
+        text: as of `parse_config`.
+        source: as of `parse_config`.
+        settings: as of `parse_config`.
 
     Raises:
         ConfigError: if the text is not TOML, or `settings` has another form.
