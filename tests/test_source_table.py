@@ -76,12 +76,24 @@ def test_types_are_found_once_per_run(storage, tmp_path, caplog):
 @pytest.mark.parametrize(
     ("content", "more", "message"),
     [
-        ("id,text\n1,a\n2\n", "", "table.csv holds a row that cannot be read: in CSV, expected as many values"),
+        (
+            "id,text\n1,a\n2\n",
+            "",
+            "table.csv holds a row that cannot be read: in CSV, expected as many values",
+        ),
         ("id,text\n1,a\n2,b,c\n", "", "table.csv holds a row that cannot be read"),
         ("id,text\n1,a\nx,b\n", 'schema = "id INT, text STRING"', "values of the column's type"),
-        ("id,text\n1,a\n", 'schema = "id INT, txt STRING"', "first line of .*table.csv does not name the col"),
+        (
+            "id,text\n1,a\n",
+            'schema = "id INT, txt STRING"',
+            "first line of .*table.csv does not name the col",
+        ),
         ("id,text,text\n1,a,b\n", "", "expected the same names in the same order, each once"),
-        (",text\n0,a\n", "", "first column of .* has no name .* pandas writes its index so: pass index=False"),
+        (
+            ",text\n0,a\n",
+            "",
+            "first column of .* has no name .* pandas writes its index so: pass index=False",
+        ),
         ("", "", "holds no columns: expected a table as csv"),
         ("text,length\na,1\n", "", "table.key reads 'id'.*add a column once, for instance with pandas"),
     ],
