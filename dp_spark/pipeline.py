@@ -5,30 +5,27 @@ import json
 import logging
 from collections.abc import Callable
 
+from dp_spark.checks.before_work import BEFORE_WORK
+from dp_spark.checks.checklist import Subject, raise_problems, run_checks
+from dp_spark.checks.output import refuse_output_at_table
 from dp_spark.config import EvaluationConfig
-from dp_spark.end_model.preflight import check_cluster
-from dp_spark.errors import ConfigError, DpSparkError, MissingResultError, OutputExistsError, SchemaError
+from dp_spark.errors import ConfigError, DpSparkError, MissingResultError
 from dp_spark.evaluation import wanted_gold_end_model
-from dp_spark.labels.input_columns import InputColumns
-from dp_spark.labels.inputs import refuse_unusable_inputs
-from dp_spark.progress.named_jobs import named_jobs
-from dp_spark.references import resolve_reference
 from dp_spark.run import (
     GOLD_TRAINING_SET,
     RUN_FILE,
     Run,
     load_lfs,
+    made_table,
     read_counts,
     read_end_model,
     read_labels,
-    read_points,
     read_predictions,
     read_training_set,
 )
 from dp_spark.session import stage
 from dp_spark.stages import RESULT_NAMES, STAGES
 from dp_spark.storage import delete_leftovers, publish, refuse_existing, refuse_foreign, unfinished_workspace
-from dp_spark.tables import quoted
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +37,7 @@ _OLDER_KEPT = (
     "start again"
 )
 _KEPT = "the results of complete stages are kept"
-_MAX_SPLITS_SHOWN = 20
+
 
 # Which part of the configuration each of these stages reads first. Results of later stages depend on it too.
 _FIRST_READER = {
@@ -89,6 +86,7 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
         resume: go on after the complete stages of an earlier run with the same configuration and LFs.
 
     Raises:
+        DpSparkError, ValueError: naming all that would stop a later stage, as far as it can be seen before any work.
         OutputExistsError: if the directory holds results and may not be replaced, or holds other files or
             the table.
         EnvironmentProblem: if the training workers do not fit on the cluster; before anything is computed.
@@ -99,7 +97,7 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
     if resume or run.overwrite:
         delete_leftovers(run.storage, run.directory)
     is_new = set(run.storage.list_names(run.directory)) <= {RUN_FILE}
-    _refuse_output_at_table(run)
+    refuse_output_at_table(run.storage, run.config.table.path, run.directory)
     workspace = unfinished_workspace(run.storage, run.directory)
     if not resume:
         run.storage.delete(workspace)
@@ -155,36 +153,8 @@ def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
 
 
 def _check_before_work(run: Run) -> None:
-    """Find before any work what would stop a later stage: LFs, model, columns, splits, cluster."""
-    config = run.config
-    load_lfs(run)
-    for reference in config.end_model.settings().references:
-        resolve_reference(reference)
-    points, inputs = read_points(run), config.training_set
-    columns = InputColumns.of(inputs.features, inputs.text, inputs.categories)
-    refuse_unusable_inputs(points, columns)
-    if config.table.split:
-        values = points.select(quoted(config.table.split)).distinct().limit(_MAX_SPLITS_SHOWN)
-        with named_jobs(run.spark, f"looking at the values of {config.table.split}"):
-            found = sorted(str(row[0]) for row in values.collect())  # at most _MAX_SPLITS_SHOWN values
-        if "train" not in found:
-            raise SchemaError(
-                f"table.split: the column {config.table.split!r} holds {found}: expected 'train' for the "
-                "rows to train on and 'test' for those to judge by. Recode it, or leave table.split out."
-            )
-    check_cluster(run.spark, config.end_model.num_workers)
-
-
-def _refuse_output_at_table(run: Run) -> None:
-    """Refuse an output that is, holds, or lies in the table: replacing one would delete the other."""
-    table, output = (
-        run.storage.qualified(path).rstrip("/") for path in (run.config.table.path, run.directory)
-    )
-    if f"{table}/".startswith(f"{output}/") or f"{output}/".startswith(f"{table}/"):
-        raise OutputExistsError(
-            f"the output {run.directory} and the table {run.config.table.path} lie in each other: expected "
-            "two places apart. Choose another output."
-        )
+    """Find before any work what would stop a later stage, and name all of it."""
+    raise_problems(run_checks(BEFORE_WORK, Subject(run, made_table)))
 
 
 def _made_from(run: Run) -> dict[str, object]:

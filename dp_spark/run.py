@@ -86,13 +86,23 @@ def read_points(run: Run) -> DataFrame:
         MissingResultError: if the table is not there.
         SchemaError: if it lacks a column that the configuration names, or is of another format.
     """
+    points = made_table(run)
+    refuse_other_columns(points, run.config)
+    return points
+
+
+def made_table(run: Run) -> DataFrame:
+    """The rows of the table, whichever columns it has; written by the generator if it is not there.
+
+    Raises:
+        MissingResultError: if the table is not there, and the configuration names no generator.
+        SchemaError: if it is of another format.
+    """
     table = run.config.table
     if not run.storage.exists(table.path):
         points = generated_points(run)
         write_table(points, table.path, run.storage, kind="table", description={}, key=table.key)
-    points = open_table(run)
-    refuse_other_columns(points, run.config)
-    return points
+    return open_table(run)
 
 
 def open_table(run: Run) -> DataFrame:

@@ -114,6 +114,11 @@ class Storage:
         """The path with its scheme and absolute, as Spark understands it."""
         return str(self._file_system(path).makeQualified(self._path(path)).toString())
 
+    def parent(self, path: str) -> str:
+        """The directory that a path lies in; the top of a file system lies in itself."""
+        above = self._path(path).getParent()
+        return path if above is None else str(above.toString())
+
     def _path(self, path: str) -> JavaObject:
         jvm = getattr(self.spark, "_jvm", None)
         if jvm is None:

@@ -40,6 +40,7 @@ SESSION_MAKERS = {"dp_spark.session", "dp_spark.logs", *COMMAND_LINE}
 
 # Where rows reach the driver: how often, and why they are few whatever the size of the table.
 BOUNDED = {
+    "dp_spark.checks.columns": (1, "_MAX_SPLITS_SHOWN values of the split column, by limit"),
     "dp_spark.counting.gold": (1, "num_classes + 2 + NUM_EXAMPLES distinct gold labels, by limit"),
     "dp_spark.counting.merging": (1, "one row: the counts of the whole table"),
     "dp_spark.end_model.class_weights": (1, "one row: a mean for each class"),
@@ -52,7 +53,6 @@ BOUNDED = {
     "dp_spark.labels.inputs": (1, "one row, by limit(1)"),
     "dp_spark.labels.labelled_rows": (1, "one row of sums"),
     "dp_spark.labels.shard_description": (1, "one row for each shard"),
-    "dp_spark.pipeline": (1, "_MAX_SPLITS_SHOWN values of the split column, by limit"),
     "dp_spark.report.scored_rows": (1, "one row, by limit(1)"),
     "dp_spark.report.trial": (2, "MAX_TRIAL_ROWS + 1 rows, by limit, and their votes"),
     "dp_spark.tables": (3, "NUM_EXAMPLES keys to show in an error, by limit; one row of sums"),

@@ -8,11 +8,10 @@ from pyspark.sql.types import IntegralType, NumericType
 from dp_spark.config import PipelineConfig
 from dp_spark.counting.gold import refuse_other_gold
 from dp_spark.errors import SchemaError
-from dp_spark.labels.input_columns import InputColumns
+from dp_spark.labels.input_columns import PARTS, InputColumns
 from dp_spark.labels.inputs import with_feature_widths
 from dp_spark.labels.label import NUM_VOTES, PROB_LABEL
-from dp_spark.labels.manifest import LABEL_COLUMN
-from dp_spark.labels.shard_rows import RowCheck
+from dp_spark.labels.manifest import LABEL_COLUMN, WEIGHT_COLUMN
 from dp_spark.table_config import PARQUET
 from dp_spark.tables import quoted, refuse_missing_columns, refuse_reserved_keys
 
@@ -140,9 +139,10 @@ def refuse_reserved_key_names(config: PipelineConfig) -> None:
     Raises:
         SchemaError: naming them.
     """
-    key, num_classes = tuple(config.table.key), config.labeling.classes.num_classes
-    check = RowCheck(inputs_of(config), num_classes, LABEL_COLUMN, config.training_set.weight, key)
-    refuse_reserved_keys(key, (PROB_LABEL, NUM_VOTES, *check.added))
+    inputs, weight = config.training_set, config.training_set.weight
+    parts = [part for part in PARTS if getattr(inputs, part)]
+    added = (*parts, LABEL_COLUMN, *([WEIGHT_COLUMN] if weight else []))
+    refuse_reserved_keys(config.table.key, (PROB_LABEL, NUM_VOTES, *added))
 
 
 def refuse_no_rows(points: DataFrame, path: str) -> None:
