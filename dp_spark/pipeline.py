@@ -12,6 +12,7 @@ from dp_spark.evaluation import wanted_gold_end_model
 from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.inputs import refuse_unusable_inputs
 from dp_spark.references import resolve_reference
+from dp_spark.reporting import REPORT_NUMBERS, read_report
 from dp_spark.run import (
     GOLD_TRAINING_SET,
     Run,
@@ -31,7 +32,7 @@ from dp_spark.tables import quoted
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"  # what the results of a directory were made from
-OWN_NAMES = RESULT_NAMES | {RUN_FILE, GOLD_TRAINING_SET}
+OWN_NAMES = RESULT_NAMES | {RUN_FILE, GOLD_TRAINING_SET, REPORT_NUMBERS}
 
 _MAY_RESUME = "the stages before it are complete: correct the cause and pass --resume"
 _OLDER_KEPT = (
@@ -66,6 +67,7 @@ _CHECKED_READ: dict[str, Callable[[Run], object]] = {
     "train-end-model": read_end_model,
     "predict": read_predictions,
     "train-gold-model": wanted_gold_end_model,
+    "report": read_report,
 }
 # Stages that may leave no result, and the stage that would read it.
 _ONLY_READER = {"train-gold-model": "evaluate"}
