@@ -12,6 +12,7 @@ from dp_spark.end_model.artifact import EndModel, save_end_model
 from dp_spark.end_model.predict import predict
 from dp_spark.end_model.train import train_end_model
 from dp_spark.errors import ConfigError, DivergedError, SchemaError
+from dp_spark.label_model.calibration import calibration
 from dp_spark.label_model.fit import fit_label_model
 from dp_spark.labels.label import PROB_LABEL, label
 from dp_spark.labels.manifest import ShardManifest
@@ -152,7 +153,8 @@ def run_evaluate(run: Run) -> None:
                 gold_counts = count_gold(matrix, gold, table.gold)
     label_model = read_label_model(run)
     lfs = lf_rows(lf_summary(counts, gold_counts), matrix.lf_runs, counts, label_model)
-    metrics = pipeline_metrics(counts, label_model, lfs, comparisons, run.seconds)
+    judged = calibration(label_model, gold_counts) if gold_counts else None
+    metrics = pipeline_metrics(counts, label_model, lfs, comparisons, run.seconds, judged)
     publish_file(run, "metrics.json", (json.dumps(metrics, indent=2, allow_nan=False) + "\n").encode())
 
 

@@ -11,6 +11,7 @@ from dp_spark.checks.output import refuse_output_at_table
 from dp_spark.config import EvaluationConfig
 from dp_spark.errors import ConfigError, DpSparkError, MissingResultError
 from dp_spark.evaluation import wanted_gold_end_model
+from dp_spark.reporting import REPORT_NUMBERS, read_report
 from dp_spark.run import (
     GOLD_TRAINING_SET,
     RUN_FILE,
@@ -29,7 +30,7 @@ from dp_spark.storage import delete_leftovers, publish, refuse_existing, refuse_
 
 logger = logging.getLogger(__name__)
 
-OWN_NAMES = RESULT_NAMES | {RUN_FILE, GOLD_TRAINING_SET}
+OWN_NAMES = RESULT_NAMES | {RUN_FILE, GOLD_TRAINING_SET, REPORT_NUMBERS}
 
 _MAY_RESUME = "the stages before it are complete: correct the cause and pass --resume"
 _OLDER_KEPT = (
@@ -69,6 +70,7 @@ _CHECKED_READ: dict[str, Callable[[Run], object]] = {
     "train-end-model": read_end_model,
     "predict": read_predictions,
     "train-gold-model": wanted_gold_end_model,
+    "report": read_report,
 }
 # Stages that may leave no result, and the stage that would read it.
 _ONLY_READER = {"train-gold-model": "evaluate"}

@@ -18,6 +18,7 @@ from dp_spark.label_model.fit import fit_label_model
 from dp_spark.labeling.apply import apply_lfs
 from dp_spark.labeling.matrix import write_label_matrix
 from dp_spark.labels.label import LABELS_KIND, label
+from dp_spark.reporting import METRICS, REPORT_PAGE, run_report
 from dp_spark.run import (
     GOLD_END_MODEL,
     Run,
@@ -131,7 +132,8 @@ STAGES: dict[str, tuple[Callable[[Run], None], str]] = {
     "train-end-model": (run_train_end_model, "end_model"),
     "predict": (run_predict, "predictions"),
     "train-gold-model": (run_train_gold_model, GOLD_END_MODEL),
-    "evaluate": (run_evaluate, "metrics.json"),
+    "evaluate": (run_evaluate, METRICS),
+    "report": (run_report, REPORT_PAGE),
 }
 RESULT_NAMES = frozenset(output for _, output in STAGES.values())
 
