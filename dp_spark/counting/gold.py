@@ -38,7 +38,7 @@ def count_gold(label_matrix: LabelMatrix, gold: DataFrame, gold_column: str = "g
     key, num_classes = list(label_matrix.key), label_matrix.num_classes
     refuse_missing_columns(gold, {"count_gold": [*key, gold_column]}, "the table of gold labels")
     refuse_duplicate_keys(gold, key)
-    _refuse_other_values(gold, gold_column, num_classes)
+    refuse_other_values(gold, gold_column, num_classes)
     known = gold.where(quoted(gold_column) != 0)
     truth = known.select(*map(quoted, key), quoted(gold_column).cast("tinyint").alias(_GOLD))
     joined = label_matrix.df.join(truth, on=key, how="inner").select(VOTES_COLUMN, _GOLD)
@@ -53,7 +53,12 @@ def count_gold(label_matrix: LabelMatrix, gold: DataFrame, gold_column: str = "g
     return counts
 
 
-def _refuse_other_values(gold: DataFrame, gold_column: str, num_classes: int) -> None:
+def refuse_other_values(gold: DataFrame, gold_column: str, num_classes: int) -> None:
+    """Refuse a column with anything but classes, 0 and null; it is read once.
+
+    Raises:
+        SchemaError: naming other values or types, or if 0 seems to stand for the negative class.
+    """
     classes, kind = classes_of(num_classes), gold.select(quoted(gold_column)).schema[0].dataType
     expected = f"expected one of {classes}, and 0 or null where the truth is not known. Recode the column."
     if not isinstance(kind, NumericType):
