@@ -3,13 +3,14 @@
 LF a is right 3 times in 4, b 9 times in 10, c twice in 3: weights log 3, log 9, log 2; classes are equally likely.
 """
 
-import sys
-
 import numpy as np
+from pyspark.sql.types import BinaryType, StructField, StructType
 
 from dp_spark.config import parse_config
+from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.model import LabelModel
-from dp_spark.run import Run, read_matrix
+from dp_spark.labeling.matrix import LabelMatrix, write_label_matrix
+from dp_spark.run import Run
 from dp_spark.stages import run_stage
 
 #       id    day     a      b     c     gold  text                    country  length  P(+1 | votes)
@@ -34,7 +35,7 @@ path = "{table}"
 key = ["id", "day"]
 gold = "gold"
 [labeling]
-module = "voted_lfs"
+module = "none_is_imported"
 [training_set]
 text = "text"
 """
@@ -50,19 +51,22 @@ def model_by_hand(matrix, accuracies, balance=1 / 2):
 
 
 def small_run(storage, place, rows=ROWS, schema=SCHEMA, accuracies=ACCURACIES, balance=1 / 2, config=CONFIG):
-    """The run in a new directory below `place`, with the stages up to `label`."""
-    storage.spark.createDataFrame(rows, schema).coalesce(1).write.parquet(f"{place}/table")
-    names = ", ".join(f'vote_column("{name}")' for name in accuracies)
-    (place / "voted_lfs.py").write_text(f"from dp_spark import vote_column\nLFS = [{names}]\n")
-    sys.modules.pop("voted_lfs", None)
-    sys.path.insert(0, str(place))
-    try:
-        run = Run(storage, parse_config(config.format(table=f"{place}/table"), "test.toml"), f"{place}/run")
-        for name in ("apply-lfs", "count-votes"):
-            run_stage(run, name)
-    finally:
-        sys.path.remove(str(place))
-    model = model_by_hand(read_matrix(run), accuracies, balance)
-    storage.write_text(run.path("label_model.json"), model.to_json())
+    """The run in a new directory below `place`, with all results up to `labels`."""
+    table = storage.spark.createDataFrame(rows, schema).coalesce(1)
+    table.write.parquet(f"{place}/table")
+    run = Run(storage, parse_config(config.format(table=f"{place}/table"), "test.toml"), f"{place}/run")
+    names = list(accuracies)
+    positions = [table.columns.index(name) for name in names]
+    votes = np.array([[row[i] or 0 for i in positions] for row in rows], dtype=np.int8)
+    hashes = tuple(f"hash of {name}" for name in names)
+    packed = [(*row[:2], vote.tobytes()) for row, vote in zip(rows, votes, strict=True)]
+    df = storage.spark.createDataFrame(
+        packed, StructType([*table.schema[:2], StructField("votes", BinaryType())])
+    )
+    matrix = LabelMatrix(df, ("id", "day"), tuple(names), hashes, 2)
+    write_label_matrix(matrix, run.path("label_matrix"), storage)
+    counts = VoteCounts.from_votes(votes, lf_names=names, lf_hashes=hashes)
+    storage.write_bytes(run.path("vote_counts.npz"), counts.to_bytes())
+    storage.write_text(run.path("label_model.json"), model_by_hand(matrix, accuracies, balance).to_json())
     run_stage(run, "label")
     return run

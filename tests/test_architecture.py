@@ -53,7 +53,6 @@ BOUNDED = {
     "dp_spark.labels.inputs": (1, "one row, by limit(1)"),
     "dp_spark.labels.labelled_rows": (1, "one row of sums"),
     "dp_spark.labels.shard_description": (1, "one row for each shard"),
-    "dp_spark.checks.columns": (1, "_MAX_SPLITS_SHOWN values of the split column, by limit"),
     "dp_spark.report.label_histogram": (1, "NUM_BUCKETS * (k + 1) * 2 sums"),
     "dp_spark.report.parts": (2, "MAX_VALUES + 1 values of partition columns, or files, by limit"),
     "dp_spark.report.scored_rows": (1, "one row, by limit(1)"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from dp_spark.commands.bounds import refuse_bad_maximum
 from dp_spark.commands.outcome import Outcome
 from dp_spark.iteration.difference_text import difference_lines, flip_lines
 from dp_spark.iteration.flips import Flips, count_flips, flipped_rows
@@ -75,16 +76,6 @@ def diff(
     lines += _lines(found, labels) if is_different else ["no difference"]
     lines += ["", *(f"note: {note}" for note in notes)] if notes else []
     return Outcome("\n".join(lines), content)
-
-
-def refuse_bad_maximum(name: str, value: int, most: int) -> None:
-    """Refuse a number of rows to show that is below 0 or too large to come to the driver.
-
-    Raises:
-        ValueError: naming it.
-    """
-    if not 0 <= value <= most:
-        raise ValueError(f"{name} is {value}: expected 0 to {most}, since these rows come to the driver.")
 
 
 @dataclass(frozen=True)

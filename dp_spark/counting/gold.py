@@ -57,10 +57,10 @@ def count_gold(label_matrix: LabelMatrix, gold: DataFrame, gold_column: str = "g
 
 
 def refuse_other_gold(gold: DataFrame, gold_column: str, num_classes: int) -> None:
-    """Refuse gold labels that are not of the classes; reads the column once.
+    """Refuse a column with anything but classes, 0 and null; it is read once.
 
     Raises:
-        SchemaError: naming some of them.
+        SchemaError: naming other values or types, or if 0 seems to stand for the negative class.
     """
     classes, kind = classes_of(num_classes), gold.select(quoted(gold_column)).schema[0].dataType
     expected = f"expected one of {classes}, and 0 or null where the truth is not known. Recode the column."

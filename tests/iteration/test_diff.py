@@ -32,7 +32,7 @@ output = "unused"
 path = "{table}"
 key = ["id", "day"]
 [labeling]
-module = "voted_lfs"
+module = "none_is_imported"
 [training_set]
 text = "id"
 """
