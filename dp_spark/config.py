@@ -89,6 +89,8 @@ class LabelModelConfig(_Strict):
         model, class_balance, prior_accuracies, dependencies: as of `fit_label_model`.
         gold: a column of the table with a few gold labels (-1, +1, or 1 to k; 0 or null where the truth is not
             known) that the fit may use. Labeling functions do not see it.
+        tensorboard: a directory, anywhere Spark writes, that gets an event file with the loss of the fit by step;
+            empty: none.
     """
 
     model: ModelName = "auto"
@@ -96,6 +98,7 @@ class LabelModelConfig(_Strict):
     prior_accuracies: dict[str, float] = {}
     dependencies: list[list[str]] = []
     gold: str | None = None
+    tensorboard: str = ""
 
 
 class TrainingSetConfig(_Strict):
@@ -187,6 +190,22 @@ class EvaluationConfig(_Strict):
     seed: int = Field(default=0, ge=0)
 
 
+class TrackingConfig(_Strict):
+    """[tracking]: where a complete run is logged, beside its own directory.
+
+    Attributes:
+        mlflow: log it to MLflow, with the package of the extra `mlflow`.
+        uri: of the tracking server or store; by default what MLflow's own variables say (MLFLOW_TRACKING_URI).
+        experiment: its name; by default what MLFLOW_EXPERIMENT_NAME or MLFLOW_EXPERIMENT_ID says, else MLflow's own.
+        run_name: of the MLflow run; by default MLflow makes one up.
+    """
+
+    mlflow: bool = False
+    uri: str | None = None
+    experiment: str | None = None
+    run_name: str | None = None
+
+
 class PipelineConfig(_Strict):
     """A whole configuration file.
 
@@ -201,6 +220,7 @@ class PipelineConfig(_Strict):
     training_set: TrainingSetConfig
     end_model: EndModelConfig = EndModelConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    tracking: TrackingConfig = TrackingConfig()
 
 
 def parse_config(text: str, source: str) -> PipelineConfig:

@@ -27,6 +27,7 @@ from dp_spark.session import stage
 from dp_spark.stages import RESULT_NAMES, STAGES
 from dp_spark.storage import publish, refuse_existing, refuse_foreign, unfinished_workspace
 from dp_spark.tables import quoted
+from dp_spark.tracking import log_run, refuse_missing_mlflow
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ _ONLY_READER = {"train-gold-model": "evaluate"}
 
 
 def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
-    """Run all stages and return the metrics.
+    """Run all stages, log the run where [tracking] says, and return the metrics.
 
     A new run writes its results to the directory one by one, as they are complete. With `run.overwrite`,
     the old results stay until the new ones are all there; if it fails, what is complete waits beside them for a
@@ -85,11 +86,18 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
     Raises:
         OutputExistsError: if the directory holds results and may not be replaced, or holds other files or
             the table.
-        EnvironmentProblem: if the training workers do not fit on the cluster; before anything is computed.
+        EnvironmentProblem: if the training workers do not fit on the cluster, or [tracking] asks for MLflow and it is
+            not there; before anything is computed.
         ConfigError: if the LFs cannot be loaded, or if they or the configuration changed since the complete
             stages of the run that is to be resumed.
         DpSparkError: whatever a stage raises.
     """
+    metrics = _run_pipeline(run, resume=resume)
+    log_run(run.storage, run.directory, run.config)
+    return metrics
+
+
+def _run_pipeline(run: Run, *, resume: bool) -> dict[str, object]:
     is_new = set(run.storage.list_names(run.directory)) <= {RUN_FILE}
     _refuse_output_at_table(run)
     workspace = unfinished_workspace(run.storage, run.directory)
@@ -160,6 +168,8 @@ def _check_before_work(run: Run) -> None:
                 "rows to train on and 'test' for those to judge by. Recode it, or leave table.split out."
             )
     check_cluster(run.spark, config.end_model.num_workers)
+    if config.tracking.mlflow:
+        refuse_missing_mlflow()
 
 
 def _refuse_output_at_table(run: Run) -> None:
@@ -176,7 +186,8 @@ def _refuse_output_at_table(run: Run) -> None:
 
 def _made_from(run: Run) -> dict[str, object]:
     """What decides the results, apart from the rows of the table: a digest per part of the configuration."""
-    content = run.config.model_dump(mode="json", exclude={"output"})
+    content = run.config.model_dump(mode="json", exclude={"output", "tracking"})
+    del content["label_model"]["tensorboard"]
     content["label_model.gold"] = content["label_model"].pop("gold")
     content["table.cluster"] = content["table"].pop("cluster")
     hashes = {lf.name: lf.content_hash for lf in load_lfs(run)}
