@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from dp_spark.report.trial import Trial as Trial
     from dp_spark.report.trial import try_lfs as try_lfs
     from dp_spark.storage import Storage as Storage
+    from dp_spark.tracking import log_to_mlflow as log_to_mlflow
 
 _MODULES = {
     "ABSTAIN": "dp_spark.labeling.votes",
@@ -95,6 +96,7 @@ _MODULES = {
     "labeling_function": "dp_spark.labeling.functions",
     "lf_summary": "dp_spark.counting.summary",
     "loaded_once": "dp_spark.labeling.resources",
+    "log_to_mlflow": "dp_spark.tracking",
     "lookup_lf": "dp_spark.labeling.lookup_lfs",
     "model_lf": "dp_spark.labeling.model_lfs",
     "pattern_lf": "dp_spark.labeling.pattern_lfs",

@@ -62,6 +62,8 @@ class LabelModelConfig(Strict):
         model, class_balance, prior_accuracies, dependencies: as of `fit_label_model`.
         gold: a column of the table with a few gold labels (-1, +1, or 1 to k; 0 or null where the truth is not
             known) that the fit may use. Labeling functions do not see it.
+        tensorboard: a directory, anywhere Spark writes, that gets an event file with the loss of the fit by step;
+            empty: none.
     """
 
     model: ModelName = "auto"
@@ -69,6 +71,7 @@ class LabelModelConfig(Strict):
     prior_accuracies: dict[str, float] = {}
     dependencies: list[list[str]] = []
     gold: str | None = None
+    tensorboard: str = ""
 
 
 class TrainingSetConfig(Strict):
@@ -160,6 +163,22 @@ class EvaluationConfig(Strict):
     seed: int = Field(default=0, ge=0)
 
 
+class TrackingConfig(Strict):
+    """[tracking]: where a complete run is logged, beside its own directory.
+
+    Attributes:
+        mlflow: log it to MLflow, with the package of the extra `mlflow`.
+        uri: of the tracking server or store; by default what MLflow's own variables say (MLFLOW_TRACKING_URI).
+        experiment: its name; by default what MLFLOW_EXPERIMENT_NAME or MLFLOW_EXPERIMENT_ID says, else MLflow's own.
+        run_name: of the MLflow run; by default MLflow makes one up.
+    """
+
+    mlflow: bool = False
+    uri: str | None = None
+    experiment: str | None = None
+    run_name: str | None = None
+
+
 class PipelineConfig(Strict):
     """A whole configuration file.
 
@@ -174,6 +193,7 @@ class PipelineConfig(Strict):
     training_set: TrainingSetConfig
     end_model: EndModelConfig = EndModelConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    tracking: TrackingConfig = TrackingConfig()
 
 
 def parse_config(text: str, source: str, settings: Sequence[str] = ()) -> PipelineConfig:

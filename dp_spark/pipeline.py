@@ -27,6 +27,7 @@ from dp_spark.run import (
 from dp_spark.session import stage
 from dp_spark.stages import RESULT_NAMES, STAGES
 from dp_spark.storage import delete_leftovers, publish, refuse_existing, refuse_foreign, unfinished_workspace
+from dp_spark.tracking import log_run
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ _ONLY_READER = {"train-gold-model": "evaluate"}
 
 
 def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
-    """Run all stages and return the metrics.
+    """Run all stages, log the run where [tracking] says, and return the metrics.
 
     A new run writes its results to the directory one by one, as they are complete. With `run.overwrite`,
     the old results stay until the new ones are all there; if it fails, what is complete waits beside them for a
@@ -91,11 +92,18 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
         DpSparkError, ValueError: naming all that would stop a later stage, as far as it can be seen before any work.
         OutputExistsError: if the directory holds results and may not be replaced, or holds other files or
             the table.
-        EnvironmentProblem: if the training workers do not fit on the cluster; before anything is computed.
+        EnvironmentProblem: if the training workers do not fit on the cluster, or [tracking] asks for MLflow and it is
+            not there; before anything is computed.
         ConfigError: if the LFs cannot be loaded, or if they or the configuration changed since the complete
             stages of the run that is to be resumed.
         DpSparkError: whatever a stage raises.
     """
+    metrics = _run_pipeline(run, resume=resume)
+    log_run(run.storage, run.directory, run.config)
+    return metrics
+
+
+def _run_pipeline(run: Run, *, resume: bool) -> dict[str, object]:
     if resume or run.overwrite:
         delete_leftovers(run.storage, run.directory)
     is_new = set(run.storage.list_names(run.directory)) <= {RUN_FILE}
@@ -161,7 +169,8 @@ def _check_before_work(run: Run) -> None:
 
 def _made_from(run: Run) -> dict[str, object]:
     """What decides the results, apart from the rows of the table: a digest per part of the configuration."""
-    content = run.config.model_dump(mode="json", exclude={"output"})
+    content = run.config.model_dump(mode="json", exclude={"output", "tracking"})
+    del content["label_model"]["tensorboard"]
     content["label_model.gold"] = content["label_model"].pop("gold")
     content["table.cluster"] = content["table"].pop("cluster")
     content["table.format"] = content["table"].pop("format")

@@ -6,6 +6,8 @@ A result appears only when it is complete.
 import logging
 from collections.abc import Callable
 
+from py4j.protocol import Py4JJavaError
+
 from dp_spark.counting.count import count_votes
 from dp_spark.counting.gold import count_gold
 from dp_spark.counting.gold_counts import GoldCounts
@@ -13,8 +15,11 @@ from dp_spark.end_model.artifact import save_end_model
 from dp_spark.end_model.attempts import delete_checkpoints
 from dp_spark.end_model.predict import PREDICTIONS_KIND, predict
 from dp_spark.end_model.train import train_end_model
+from dp_spark.errors import ConfigError
 from dp_spark.evaluation import run_evaluate, run_train_gold_model, write_training_set
 from dp_spark.label_model.fit import fit_label_model
+from dp_spark.label_model.model import LabelModel
+from dp_spark.label_model.scalars import event_file
 from dp_spark.labeling.apply import apply_lfs
 from dp_spark.labeling.matrix import write_label_matrix
 from dp_spark.labels.label import LABELS_KIND, label
@@ -34,7 +39,7 @@ from dp_spark.run import (
     read_training_set,
 )
 from dp_spark.session import stage
-from dp_spark.storage import publish, refuse_existing
+from dp_spark.storage import join_path, publish, refuse_existing
 from dp_spark.tables import quoted
 
 logger = logging.getLogger(__name__)
@@ -74,7 +79,21 @@ def run_fit_label_model(run: Run) -> None:
         settings.dependencies,
         _gold_to_fit(run),
     )
+    if settings.tensorboard:
+        _write_scalars(run, model)
     publish_file(run, "label_model.json", model.to_json().encode())
+
+
+def _write_scalars(run: Run, model: LabelModel) -> None:
+    directory, (name, content) = run.config.label_model.tensorboard, event_file(model)
+    try:
+        run.storage.write_bytes(join_path(directory, name), content)
+    except Py4JJavaError as problem:
+        why = problem.java_exception.getMessage()
+        raise ConfigError(
+            f"label_model.tensorboard: cannot write to {directory}: {why}. Name a directory that may be written, or "
+            "leave it out."
+        ) from problem
 
 
 def _gold_to_fit(run: Run) -> GoldCounts | None:

@@ -19,6 +19,7 @@ from dp_spark.checks.columns import (
 )
 from dp_spark.checks.settings import named_lfs_refusals, reference_refusals, settings_refusals
 from dp_spark.end_model.preflight import check_cluster
+from dp_spark.tracking import refuse_missing_mlflow
 
 TABLE, COLUMNS, LFS = "table", "columns", "labeling functions"
 
@@ -77,12 +78,18 @@ def _cluster(subject: Subject) -> list[Problem]:
     return refusals({"end_model.num_workers": lambda: check_cluster(subject.run.spark, num_workers)})
 
 
+def _tracking(subject: Subject) -> list[Problem]:
+    asks_for_it = subject.run.config.tracking.mlflow
+    return refusals({"tracking.mlflow": refuse_missing_mlflow}) if asks_for_it else []
+
+
 BEFORE_WORK = (
     Check("settings that go together", _settings),
     Check(LFS, _lfs),
     Check("settings that name labeling functions", _named_lfs, (LFS,)),
     Check("functions of the end model", _functions),
     Check("slots for the training workers", _cluster),
+    Check("tracking", _tracking),
     Check(TABLE, _table),
     Check(COLUMNS, _columns, (TABLE,)),
     Check("gold labels and splits", _values, (TABLE,)),

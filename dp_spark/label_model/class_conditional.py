@@ -78,6 +78,7 @@ def fit_checked(counts: VoteCounts, assumptions: Assumptions) -> tuple[LabelMode
         diagnostics={
             "status": "not identified" if completion is None else completion.status,
             "num_steps": 0 if completion is None else completion.num_steps,
+            "path": {} if completion is None else {"loss": list(map(list, completion.losses))},
             "num_data_points": counts.num_data_points,
             **balance.diagnostics,
             "share_explained": fit.share_explained,
