@@ -35,6 +35,8 @@ napoleon_use_rtype = False
 
 html_theme = "furo"
 html_title = "dp_spark"
+html_static_path = ["_static"]
+html_css_files = ["words.css"]
 html_copy_source = False
 html_show_sphinx = False
 
