@@ -19,6 +19,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!dp_spark\.).*"),
     ("py:class", r"dp_spark\.labeling\.(rules\.\w+|application\.Application)"),
+    ("py:class", r"dp_spark\.config\.\w+"),
     ("py:class", r"dp_spark\.labeling\.(preprocessors\.Preprocessor|resources\.LoadedOnce)"),
 ]
 
