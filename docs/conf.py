@@ -19,6 +19,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!dp_spark\.).*"),
     ("py:class", r"dp_spark\.labeling\.(rules\.\w+|application\.Application)"),
+    ("py:class", r"dp_spark\.config\.\w+"),
     ("py:class", r"dp_spark\.labeling\.(preprocessors\.Preprocessor|resources\.LoadedOnce)"),
 ]
 
@@ -35,6 +36,8 @@ napoleon_use_rtype = False
 
 html_theme = "furo"
 html_title = "dp_spark"
+html_static_path = ["_static"]
+html_css_files = ["words.css"]
 html_copy_source = False
 html_show_sphinx = False
 

@@ -11,7 +11,7 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), ROOT / "deploy" / "README.md"]
 
 _FENCE = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_FILE = re.compile(r"`([\w.-]+)`:\s*$")
+_FILE = re.compile(r"(Add to )?(?:this |new |in )?`([\w.-]+)`:\s*$")
 _GAP = re.compile(r"\.\.\.|'[^']*'|\[\.\.\.\]|\d[\d,.]*")
 _HOLE = "\0"
 
@@ -24,13 +24,15 @@ class Block:
         language: what stands after the fence.
         code: its text.
         line: of the page, on which its text begins, from 1.
-        file: where the line before says "`name`:", this name: the block is the content of a file.
+        file: where the line before ends with "`name`:", this name: the block is the content of a file.
+        is_added: whether that line says "Add to `name`:", for the end of the file.
     """
 
     language: str
     code: str
     line: int
     file: str | None = None
+    is_added: bool = False
 
 
 def blocks(page: Path, *languages: str) -> list[Block]:
@@ -40,7 +42,7 @@ def blocks(page: Path, *languages: str) -> list[Block]:
     for match in _FENCE.finditer(text):
         before = _FILE.search(text[: match.start()])
         line = text[: match.start(2)].count("\n") + 1
-        found.append(Block(match[1], match[2], line, before[1] if before else None))
+        found.append(Block(match[1], match[2], line, before and before[2], bool(before and before[1])))
     return [block for block in found if not languages or block.language in languages]
 
 
@@ -72,12 +74,15 @@ def anchors(page: Path) -> set[str]:
 
 
 def commands(page: Path) -> list[str]:
-    """The lines of a page's shell blocks, without comments, continued lines joined."""
-    found: list[str] = []
-    for block in blocks(page, "sh"):
-        joined = re.sub(r"\\\n\s*", "", block.code)
-        found += [line.partition(" #")[0].strip() for line in joined.splitlines()]
-    return [line for line in found if line and not line.startswith("#")]
+    """The commands of a page, in order."""
+    return [command for block in blocks(page, "sh") for command in commands_of(block)]
+
+
+def commands_of(block: Block) -> list[str]:
+    """The commands of a shell block, without comments; continued lines are joined, `&&` separates."""
+    joined = re.sub(r"\\\n\s*", "", block.code)
+    lines = [line.partition(" #")[0] for line in joined.splitlines() if not line.startswith("#")]
+    return [command.strip() for line in lines for command in line.split(" && ") if command.strip()]
 
 
 def rows(text: str) -> Iterator[list[str]]:

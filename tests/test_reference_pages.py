@@ -49,14 +49,17 @@ def test_every_setting_is_on_the_page_with_its_default(name):
         cells[0].strip("`"): cells[2] for cells in rows(section(DOCS / "configuration.md", f"[{name}]"))
         if len(cells) == 4 and cells[0] != "key"
     }  # fmt: skip
-    assert keys == {key: default_of(field) for key, field in SECTIONS[name].model_fields.items()}
+    assert keys == {
+        field.alias or key: default_of(field) for key, field in SECTIONS[name].model_fields.items()
+    }
 
 
 def test_types_of_settings_are_those_of_the_page():
     found = rows((DOCS / "configuration.md").read_text())
     kinds = {cells[0].strip("`"): cells[1] for cells in found if len(cells) == 4}
     for model in SECTIONS.values():
-        for key, field in model.model_fields.items():
+        for name, field in model.model_fields.items():
+            key = field.alias or name
             if field.annotation is bool:
                 assert kinds[key] == "boolean", key
             elif str in (field.annotation, *(get_args(field.annotation) if is_optional(field) else ())):
@@ -80,7 +83,9 @@ def test_every_setting_of_training_is_in_the_configuration_or_fixed():
 def test_every_public_name_is_in_the_reference():
     text = (DOCS / "api.md").read_text()
     assert [
-        n for n in dp_spark.__all__ if not re.search(rf"^\.\. auto\w+:: dp_spark\.{n}$", text, re.M)
+        n
+        for n in dp_spark.__all__
+        if not re.search(rf"^\.\. (?:auto\w+|py:data):: dp_spark\.{n}$", text, re.M)
     ] == []
 
 
