@@ -23,6 +23,11 @@ def on_run(
     return function(open_run(source, verb, ships=ships), **arguments)
 
 
+def on_storage(verb: str, function: Callable[..., Outcome], **arguments: object) -> Outcome:
+    """What a function of the file systems, and of further arguments, finds out; needs no configuration."""
+    return function(Storage(spark_session(f"dp_spark {verb}")), **arguments)
+
+
 def open_run(source: Source, verb: str, *, overwrite: bool = False, ships: bool = True) -> Run:
     """The run that the options ask for.
 
