@@ -19,8 +19,10 @@ from dp_spark.checks.columns import (
 )
 from dp_spark.checks.settings import named_lfs_refusals, reference_refusals, settings_refusals
 from dp_spark.end_model.preflight import check_cluster
+from dp_spark.labeling.apply import checked_lfs
 
 TABLE, COLUMNS, LFS = "table", "columns", "labeling functions"
+FUNCTIONS = "functions of the end model"
 
 
 def _settings(subject: Subject) -> list[Problem]:
@@ -32,7 +34,7 @@ def _settings(subject: Subject) -> list[Problem]:
 
 
 def _lfs(subject: Subject) -> list[Problem]:
-    return refusals({"labeling": lambda: subject.lfs})
+    return refusals({"labeling": lambda: checked_lfs(subject.lfs)})
 
 
 def _named_lfs(subject: Subject) -> list[Problem]:
@@ -81,7 +83,7 @@ BEFORE_WORK = (
     Check("settings that go together", _settings),
     Check(LFS, _lfs),
     Check("settings that name labeling functions", _named_lfs, (LFS,)),
-    Check("functions of the end model", _functions),
+    Check(FUNCTIONS, _functions),
     Check("slots for the training workers", _cluster),
     Check(TABLE, _table),
     Check(COLUMNS, _columns, (TABLE,)),

@@ -13,8 +13,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dp_spark.checks.columns import refuse_other_columns
+from dp_spark.errors import SchemaError
 from dp_spark.run import Run, generated_points, open_table
 from dp_spark.tables import quoted
+from dp_spark.worker_errors import translated_errors
 
 MAX_FILES = 8  # that a sample is drawn from
 ROWS_PER_FILE = 10_000  # at the beginning of a file, that a sample is drawn from
@@ -48,14 +50,23 @@ def draw_sample(run: Run, num_rows: int, seed: int = 0) -> Sample:
 
     Raises:
         MissingResultError: if the table is not there.
-        SchemaError: if it lacks a column that the configuration names.
+        SchemaError: if it lacks a column that the configuration names, or is empty.
     """
     points = source_points(run)
     refuse_other_columns(points, run.config)
+    sample = sample_of(points, run.config.table.key, num_rows, seed)
+    if sample.rows.num_rows == 0:
+        raise SchemaError(f"{run.config.table.path} holds no rows: expected some. Check the path.")
+    return sample
+
+
+def sample_of(points: DataFrame, key: Sequence[str], num_rows: int, seed: int = 0) -> Sample:
+    """A sample of a table, drawn by columns that identify its rows."""
     files = sorted(points.inputFiles())
     chosen = spread(files, MAX_FILES)
-    rows = drawn(points, chosen, run.config.table.key, num_rows, seed)
-    return Sample(rows.limit(num_rows).toArrow(), points, len(chosen), len(files))  # num_rows rows
+    with translated_errors():
+        rows = drawn(points, chosen, key, num_rows, seed).toArrow()  # num_rows rows
+    return Sample(rows, points, len(chosen), len(files))
 
 
 def source_points(run: Run) -> DataFrame:

@@ -13,7 +13,7 @@ from dp_spark.commands.sample import Sample, draw_sample
 from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.counting.summary import LFSummary, lf_summary
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.errors import ConfigError, SchemaError
+from dp_spark.errors import ConfigError
 from dp_spark.labeling.labeling_function import LabelingFunction
 from dp_spark.labeling.votes import Votes
 from dp_spark.report.trial import MAX_TRIAL_ROWS, ROW, TRIAL_TIMEOUT_SECONDS, Trial, try_lfs
@@ -52,8 +52,6 @@ def try_(
         raise ValueError(f"the number of rows is {num_rows}: expected 1 to {MAX_TRIAL_ROWS:,}.")
     lfs = _chosen(load_lfs(run), lf_names)
     sample = draw_sample(run, num_rows, seed)
-    if sample.rows.num_rows == 0:
-        raise SchemaError(f"{run.config.table.path} holds no rows. Check the path.")
     trial = try_sample(run, sample, lfs, check_determinism, lf_timeout_seconds)
     summary = _summary(run, sample.rows, trial.votes, lfs)
     text = "\n".join([_heading(run, sample, summary), "", str(summary), "", *_closing(trial, sample, run)])
@@ -119,15 +117,24 @@ def _closing(trial: Trial, sample: Sample, run: Run) -> list[str]:
     problems = [text for texts in trial.problems.values() for text in texts]
     if not problems:
         return [*lines, "No labeling function failed or changed its vote."]
-    return [*lines, "", *problems, *_named_rows(trial, sample, run)]
-
-
-def _named_rows(trial: Trial, sample: Sample, run: Run) -> list[str]:
-    """The keys of rows that problems name by their position in the sample."""
-    found = _POSITION.findall(" ".join(text for texts in trial.problems.values() for text in texts))
     changing = [row for rows in trial.changing.values() for row in rows[:_MAX_CHANGING]]
-    keys = sample.rows.select(run.config.table.key).to_pylist()
-    return [f"Row {row} is {keys[row]}." for row in sorted({*map(int, found), *changing})]
+    return [*lines, "", *problems, *named_rows(problems, sample, run.config.table.key, changing)]
+
+
+def named_rows(
+    texts: Sequence[str], sample: Sample, key: Sequence[str], positions: Sequence[int] = ()
+) -> list[str]:
+    """The keys of rows that problems name by their position in the sample.
+
+    Args:
+        texts: of the problems.
+        sample: the rows.
+        key: columns that identify a row.
+        positions: more rows that problems name.
+    """
+    found = {*map(int, _POSITION.findall(" ".join(texts))), *positions}
+    keys = sample.rows.select(list(key)).to_pylist()
+    return [f"Row {row} is {keys[row]}." for row in sorted(found)]
 
 
 def _content(run: Run, sample: Sample, trial: Trial, summary: LFSummary) -> dict[str, object]:
