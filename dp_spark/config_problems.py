@@ -1,5 +1,6 @@
 """What is wrong with a configuration, one problem at a time, and what is left of it without that."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -45,8 +46,17 @@ def without_problems(content: Mapping[str, object], found: ValidationError) -> d
     for error in found.errors():
         if error["type"] == _MISSING:
             return None
-        kept = _without(kept, [part for part in error["loc"] if isinstance(part, str)])
+        location = [part for part in error["loc"] if isinstance(part, str)]
+        for place in _named_in(error["msg"], error["input"], location):
+            kept = _without(kept, place)
     return kept
+
+
+def _named_in(message: str, value: object, location: Sequence[str]) -> list[list[str]]:
+    """The settings of a part that a message about the whole part names, as in "seed is -1"; or the whole part."""
+    settings = value if isinstance(value, Mapping) else {}
+    named = [name for name in settings if re.search(rf"\b{re.escape(name)} (?:is|are|has) ", message)]
+    return [[*location, name] for name in named] or [list(location)]
 
 
 def _without(content: Mapping[str, object], location: Sequence[str]) -> dict[str, object]:
@@ -67,7 +77,8 @@ def _explained(
         return ConfigProblem(name, f"unknown key; known here: {', '.join(_known_keys(location[:-1], model))}")
     if kind == _MISSING:
         return ConfigProblem(name, "missing; it has to be given")
-    return ConfigProblem(name, f"{message.removeprefix('Value error, ')} (it is {value!r})")
+    said = message.removeprefix("Value error, ")
+    return ConfigProblem(name, said if isinstance(value, Mapping) else f"{said} (it is {value!r})")
 
 
 def _known_keys(location: Sequence[int | str], model: type[BaseModel]) -> list[str]:

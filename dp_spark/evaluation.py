@@ -22,8 +22,6 @@ from dp_spark.report.compare import compare
 from dp_spark.report.comparison import Comparison
 from dp_spark.report.metrics import lf_rows, pipeline_metrics
 from dp_spark.run import (
-    GOLD_END_MODEL,
-    GOLD_TRAINING_SET,
     Run,
     publish_file,
     read_counts,
@@ -36,6 +34,7 @@ from dp_spark.run import (
     read_points,
     read_predictions,
 )
+from dp_spark.stage_names import GOLD_END_MODEL, GOLD_TRAINING_SET
 from dp_spark.storage import publish
 from dp_spark.tables import quoted
 

@@ -7,14 +7,12 @@ from collections.abc import Callable
 
 from dp_spark.checks.before_work import BEFORE_WORK
 from dp_spark.checks.checklist import Subject, raise_problems, run_checks
-from dp_spark.checks.output import refuse_output_at_table
+from dp_spark.checks.output import refuse_occupied_output, refuse_output_at_table
 from dp_spark.config import EvaluationConfig
 from dp_spark.errors import ConfigError, DpSparkError, MissingResultError
 from dp_spark.evaluation import wanted_gold_end_model
-from dp_spark.reporting import REPORT_NUMBERS, read_report
+from dp_spark.reporting import read_report
 from dp_spark.run import (
-    GOLD_TRAINING_SET,
-    RUN_FILE,
     Run,
     load_lfs,
     made_table,
@@ -25,13 +23,12 @@ from dp_spark.run import (
     read_training_set,
 )
 from dp_spark.session import stage
-from dp_spark.stages import RESULT_NAMES, STAGES
-from dp_spark.storage import delete_leftovers, publish, refuse_existing, refuse_foreign, unfinished_workspace
+from dp_spark.stage_names import ONLY_READER, OWN_NAMES, RUN_FILE
+from dp_spark.stages import STAGES
+from dp_spark.storage import delete_leftovers, publish, refuse_foreign, unfinished_workspace
 from dp_spark.tracking import log_run
 
 logger = logging.getLogger(__name__)
-
-OWN_NAMES = RESULT_NAMES | {RUN_FILE, GOLD_TRAINING_SET, REPORT_NUMBERS}
 
 _MAY_RESUME = "the stages before it are complete: correct the cause and pass --resume"
 _OLDER_KEPT = (
@@ -73,8 +70,6 @@ _CHECKED_READ: dict[str, Callable[[Run], object]] = {
     "train-gold-model": wanted_gold_end_model,
     "report": read_report,
 }
-# Stages that may leave no result, and the stage that would read it.
-_ONLY_READER = {"train-gold-model": "evaluate"}
 
 
 def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
@@ -116,9 +111,8 @@ def _run_pipeline(run: Run, *, resume: bool) -> dict[str, object]:
         return _replace(run, workspace, resume=True)
     if resume:
         _check_same_run(run)
-    elif not is_new:
-        refuse_existing(run.storage, run.directory, run.overwrite)
-        refuse_foreign(run.storage, run.directory, OWN_NAMES)
+    else:
+        refuse_occupied_output(run.storage, run.directory, run.overwrite)
     _check_before_work(run)
     if resume or is_new:
         return _run_stages(run)
@@ -145,7 +139,7 @@ def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
                 _CHECKED_READ[name](run)
             logger.info("skipped %s: %s is there", name, output)
             continue
-        reader = STAGES[_ONLY_READER[name]][1] if name in _ONLY_READER else None
+        reader = STAGES[ONLY_READER[name]][1] if name in ONLY_READER else None
         if reader and run.storage.exists(run.path(reader)):
             logger.info("skipped %s: %s, which alone would read its result, is there", name, reader)
             continue

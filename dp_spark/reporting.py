@@ -40,10 +40,7 @@ from dp_spark.run import (
     read_matrix,
     read_points,
 )
-
-METRICS = "metrics.json"
-REPORT_PAGE = "report.html"
-REPORT_NUMBERS = "report.json"  # written before the page
+from dp_spark.stage_names import METRICS, REPORT_NUMBERS, REPORT_PAGE
 
 T = TypeVar("T")
 

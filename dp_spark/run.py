@@ -25,13 +25,10 @@ from dp_spark.lf_list import lfs_of
 from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.references import resolve_reference
 from dp_spark.source_table import read_source
+from dp_spark.stage_names import GOLD_END_MODEL
 from dp_spark.storage import Storage, join_path, publish
 from dp_spark.table_config import PARQUET
 from dp_spark.tables import quoted, read_table, write_table
-
-RUN_FILE = "run.json"  # what the results of a directory were made from
-GOLD_END_MODEL = "gold_end_model"  # the name of a result, and of its scores
-GOLD_TRAINING_SET = "gold_training_set"  # is there until that model is trained
 
 _HASH_BUCKETS = 1_000_000  # resolution of `test_share`
 

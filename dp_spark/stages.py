@@ -23,9 +23,8 @@ from dp_spark.label_model.scalars import event_file
 from dp_spark.labeling.apply import apply_lfs
 from dp_spark.labeling.matrix import write_label_matrix
 from dp_spark.labels.label import LABELS_KIND, label
-from dp_spark.reporting import METRICS, REPORT_PAGE, run_report
+from dp_spark.reporting import run_report
 from dp_spark.run import (
-    GOLD_END_MODEL,
     Run,
     load_lfs,
     publish_file,
@@ -39,6 +38,7 @@ from dp_spark.run import (
     read_training_set,
 )
 from dp_spark.session import stage
+from dp_spark.stage_names import RESULTS
 from dp_spark.storage import join_path, publish, refuse_existing
 from dp_spark.tables import quoted
 
@@ -142,19 +142,19 @@ def run_predict(run: Run) -> None:
     publish_table(run, "predictions", predictions, PREDICTIONS_KIND, {"end_model": model.digest})
 
 
-STAGES: dict[str, tuple[Callable[[Run], None], str]] = {
-    "apply-lfs": (run_apply_lfs, "label_matrix"),
-    "count-votes": (run_count_votes, "vote_counts.npz"),
-    "fit-label-model": (run_fit_label_model, "label_model.json"),
-    "label": (run_label, "labels"),
-    "write-shards": (run_write_shards, "training_set"),
-    "train-end-model": (run_train_end_model, "end_model"),
-    "predict": (run_predict, "predictions"),
-    "train-gold-model": (run_train_gold_model, GOLD_END_MODEL),
-    "evaluate": (run_evaluate, METRICS),
-    "report": (run_report, REPORT_PAGE),
+_FUNCTIONS: dict[str, Callable[[Run], None]] = {
+    "apply-lfs": run_apply_lfs,
+    "count-votes": run_count_votes,
+    "fit-label-model": run_fit_label_model,
+    "label": run_label,
+    "write-shards": run_write_shards,
+    "train-end-model": run_train_end_model,
+    "predict": run_predict,
+    "train-gold-model": run_train_gold_model,
+    "evaluate": run_evaluate,
+    "report": run_report,
 }
-RESULT_NAMES = frozenset(output for _, output in STAGES.values())
+STAGES = {name: (_FUNCTIONS[name], result) for name, result in RESULTS.items()}
 
 
 def run_stage(run: Run, name: str) -> None:

@@ -64,6 +64,20 @@ class Storage:
         finally:
             stream.close()
 
+    def read_head(self, path: str, num_bytes: int) -> bytes:
+        """The first bytes of a file that is there."""
+        stream = self._file_system(path).open(self._path(path))
+        try:
+            return bytes(stream.readNBytes(num_bytes))
+        finally:
+            stream.close()
+
+    def size(self, path: str) -> int:
+        """The bytes of a file, or of all files in a directory; 0 if it is not there."""
+        if not self.exists(path):
+            return 0
+        return int(self._file_system(path).getContentSummary(self._path(path)).getLength())
+
     def read_text(self, path: str) -> str:
         """The content of a UTF-8 file; raises as `read_bytes`."""
         return self.read_bytes(path).decode()
@@ -119,14 +133,19 @@ class Storage:
         above = self._path(path).getParent()
         return path if above is None else str(above.toString())
 
-    def _path(self, path: str) -> JavaObject:
+    @property
+    def jvm(self) -> JavaObject:
+        """Java's packages, by name."""
         jvm = getattr(self.spark, "_jvm", None)
         if jvm is None:
             raise EnvironmentProblem(
                 "this Spark session is a Spark Connect client, which cannot reach the driver's file systems. "
                 "Run the job with spark-submit, or use the functions that take and return DataFrames."
             )
-        return jvm.org.apache.hadoop.fs.Path(path)
+        return jvm
+
+    def _path(self, path: str) -> JavaObject:
+        return self.jvm.org.apache.hadoop.fs.Path(path)
 
     def _file_system(self, path: str) -> JavaObject:
         return self._path(path).getFileSystem(self.spark._jsc.hadoopConfiguration())
@@ -215,9 +234,8 @@ def unfinished_workspace(storage: Storage, target: str) -> str:
 
     An older target that a process was killed over while it replaced it is put back.
     """
-    parent, name = _split(target)
-    workspace = join_path(parent, f".{name}-unfinished")
-    _restore(storage, join_path(workspace, _REPLACED, name), target)
+    workspace = workspace_of(target)
+    _restore(storage, join_path(workspace, _REPLACED, _split(target)[1]), target)
     return workspace
 
 
@@ -226,6 +244,12 @@ def delete_leftovers(storage: Storage, directory: str) -> None:
     for name in storage.list_names(directory):
         if name.startswith(_STAGING):
             storage.delete(join_path(directory, name))
+
+
+def workspace_of(target: str) -> str:
+    """Where the unfinished contents of a target lie, beside it."""
+    parent, name = _split(target)
+    return join_path(parent, f".{name}-unfinished")
 
 
 def _restore(storage: Storage, replaced: str, target: str) -> None:

@@ -42,6 +42,9 @@ SESSION_MAKERS = {"dp_spark.session", "dp_spark.logs", *COMMAND_LINE}
 # Where rows reach the driver: how often, and why they are few whatever the size of the table.
 BOUNDED = {
     "dp_spark.checks.columns": (1, "_MAX_SPLITS_SHOWN values of the split column, by limit"),
+    "dp_spark.checks.executors": (1, "MAX_TASKS rows, one for each task"),
+    "dp_spark.checks.values": (1, "one row of counts"),
+    "dp_spark.commands.sample": (1, "num_rows rows, at most MAX_TRIAL_ROWS, by limit"),
     "dp_spark.counting.gold": (1, "num_classes + 2 + NUM_EXAMPLES distinct gold labels, by limit"),
     "dp_spark.counting.merging": (1, "one row: the counts of the whole table"),
     "dp_spark.end_model.class_weights": (1, "one row: a mean for each class"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dp_spark.cli import main
-from dp_spark.pipeline import RUN_FILE
+from dp_spark.stage_names import RUN_FILE
 from dp_spark.stages import STAGES
 
 REPOSITORY = Path(__file__).parents[1]

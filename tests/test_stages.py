@@ -26,9 +26,10 @@ from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.matrix import read_label_matrix
 from dp_spark.labels.label import LABELS_KIND
 from dp_spark.labels.shards import read_manifest
-from dp_spark.pipeline import RUN_FILE, run_pipeline
+from dp_spark.pipeline import run_pipeline
 from dp_spark.report.metrics import pipeline_text
 from dp_spark.run import Run, load_lfs, read_points
+from dp_spark.stage_names import RUN_FILE
 from dp_spark.stages import STAGES, run_stage
 from dp_spark.tables import read_table
 

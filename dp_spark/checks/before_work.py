@@ -19,9 +19,11 @@ from dp_spark.checks.columns import (
 )
 from dp_spark.checks.settings import named_lfs_refusals, reference_refusals, settings_refusals
 from dp_spark.end_model.preflight import check_cluster
+from dp_spark.labeling.apply import checked_lfs
 from dp_spark.tracking import refuse_missing_mlflow
 
 TABLE, COLUMNS, LFS = "table", "columns", "labeling functions"
+FUNCTIONS = "functions of the end model"
 
 
 def _settings(subject: Subject) -> list[Problem]:
@@ -33,7 +35,7 @@ def _settings(subject: Subject) -> list[Problem]:
 
 
 def _lfs(subject: Subject) -> list[Problem]:
-    return refusals({"labeling": lambda: subject.lfs})
+    return refusals({"labeling": lambda: checked_lfs(subject.lfs)})
 
 
 def _named_lfs(subject: Subject) -> list[Problem]:
@@ -87,7 +89,7 @@ BEFORE_WORK = (
     Check("settings that go together", _settings),
     Check(LFS, _lfs),
     Check("settings that name labeling functions", _named_lfs, (LFS,)),
-    Check("functions of the end model", _functions),
+    Check(FUNCTIONS, _functions),
     Check("slots for the training workers", _cluster),
     Check("tracking", _tracking),
     Check(TABLE, _table),

@@ -1,5 +1,6 @@
 """Checks in order: each finds all problems of one thing, and is skipped if what it looks at has problems itself."""
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,8 +10,11 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 
+from dp_spark.checks.executors import ExecutorReport, executor_reports
 from dp_spark.errors import DpSparkError, EnvironmentProblem
+from dp_spark.labeling.apply import apply_lfs
 from dp_spark.labeling.labeling_function import LabelingFunction
+from dp_spark.labeling.matrix import LabelMatrix
 from dp_spark.run import Run, load_lfs
 from dp_spark.worker_errors import first_line, translated_errors
 
@@ -56,6 +60,39 @@ class Subject:
     def lfs(self) -> list[LabelingFunction]:
         """The labeling functions."""
         return load_lfs(self.run)
+
+    @property
+    def key(self) -> list[str]:
+        """The key columns that are there, or the first column if none is."""
+        there = [name for name in self.run.config.table.key if name in self.points.columns]
+        return there or self.points.columns[:1]
+
+    @cached_property
+    def lf_problems(self) -> list[Problem]:
+        """What keeps labeling functions from voting on this table, by their names; or "labeling" for all together."""
+        together = refusals({"labeling": lambda: self._applied(self.lfs)})
+        if not together:
+            return []
+        alone = refusals({lf.name: functools.partial(self._applied, [lf]) for lf in self.lfs})
+        return alone or together
+
+    @cached_property
+    def executors(self) -> list[ExecutorReport]:
+        """What the executors say of themselves."""
+        return executor_reports(self.run.storage, self.run.directory)
+
+    def _applied(self, lfs: list[LabelingFunction]) -> LabelMatrix:
+        config = self.run.config
+        hidden = [name for name in (config.table.gold, config.table.split, config.label_model.gold) if name]
+        return apply_lfs(
+            self.points.drop(*hidden),
+            lfs,
+            key=self.key,
+            num_classes=config.labeling.classes.num_classes,
+            class_names=config.labeling.class_names,
+            max_lf_errors=config.labeling.max_lf_errors,
+            lf_timeout_seconds=config.labeling.lf_timeout_seconds,
+        )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ import uuid
 from py4j.protocol import Py4JJavaError
 
 from dp_spark.errors import EnvironmentProblem, OutputExistsError
-from dp_spark.storage import Storage, join_path
+from dp_spark.stage_names import OWN_NAMES, RUN_FILE
+from dp_spark.storage import Storage, join_path, refuse_existing, refuse_foreign
 
 
 def refuse_output_at_table(storage: Storage, table_path: str, directory: str) -> None:
@@ -20,6 +21,17 @@ def refuse_output_at_table(storage: Storage, table_path: str, directory: str) ->
             f"the output {directory} and the table {table_path} lie in each other: expected "
             "two places apart. Choose another output."
         )
+
+
+def refuse_occupied_output(storage: Storage, directory: str, overwrite: bool) -> None:
+    """Refuse a directory for a new run that holds results which may not be replaced, or files of others.
+
+    Raises:
+        OutputExistsError: naming what it holds.
+    """
+    if not set(storage.list_names(directory)) <= {RUN_FILE}:
+        refuse_existing(storage, directory, overwrite)
+        refuse_foreign(storage, directory, OWN_NAMES)
 
 
 def refuse_unwritable(storage: Storage, directory: str) -> None:

@@ -7,8 +7,7 @@ from dp_spark.config import PipelineConfig
 from dp_spark.end_model.class_weights import refuse_other_class_weights
 from dp_spark.errors import ConfigError
 from dp_spark.label_model.assumptions import checked_balance, declared_pairs, prior_vector
-from dp_spark.label_model.class_conditional import refuse_many_classes
-from dp_spark.label_model.fit import refuse_unused
+from dp_spark.label_model.names import refuse_other_classes, refuse_unused
 from dp_spark.labels.input_columns import InputColumns
 from dp_spark.references import resolve_reference
 
@@ -22,7 +21,7 @@ def settings_refusals(config: PipelineConfig) -> dict[str, Refusal]:
     return {
         "table.key": lambda: _refuse_other_key(table.key),
         "label_model.class_balance": lambda: checked_balance(model.class_balance, k),
-        "label_model.model": lambda: refuse_many_classes(k) if model.model == "class_conditional" else None,
+        "label_model.model": lambda: refuse_other_classes(model.model, k),
         "label_model": lambda: refuse_unused(model.model, model.prior_accuracies, model.dependencies),
         "training_set": lambda: InputColumns.of(inputs.features, inputs.text, inputs.categories),
         "end_model.class_weights": lambda: refuse_other_class_weights(training, k),

@@ -4,8 +4,9 @@ import json
 from dataclasses import replace
 
 from dp_spark.commands.outcome import Outcome
-from dp_spark.reporting import REPORT_PAGE, publish_report, report_of
+from dp_spark.reporting import publish_report, report_of
 from dp_spark.run import Run
+from dp_spark.stage_names import REPORT_PAGE
 
 
 def write_report(run: Run, show_rows: int = 0) -> Outcome:

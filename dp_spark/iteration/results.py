@@ -14,7 +14,7 @@ from dp_spark.iteration.label_classes import LabeledVotes
 from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.matrix import LabelMatrix, read_label_matrix
 from dp_spark.labels.label import LABELS_KIND
-from dp_spark.run import RUN_FILE
+from dp_spark.stage_names import RUN_FILE
 from dp_spark.storage import Storage, join_path, read_description
 
 MATRIX, COUNTS = "label_matrix", "vote_counts.npz"

@@ -20,6 +20,7 @@ from dp_spark.label_model.independence import Fit, independence
 from dp_spark.label_model.indicators import Indicators, Influence
 from dp_spark.label_model.intervals import intervals_of
 from dp_spark.label_model.model import LabelModel, Vector
+from dp_spark.label_model.names import refuse_other_classes
 from dp_spark.label_model.one_coin import below_chance
 from dp_spark.label_model.scatter import scatter
 from dp_spark.label_model.skewness import ClassBalance, balance_of
@@ -94,17 +95,8 @@ def fit_checked(counts: VoteCounts, assumptions: Assumptions) -> tuple[LabelMode
     return model, fit
 
 
-def refuse_many_classes(num_classes: int) -> None:
-    """Refuse more than two classes; raises ValueError."""
-    if num_classes != 2:
-        raise ValueError(
-            f"there are {num_classes} classes: model='class_conditional' is for two. Use 'auto', or "
-            "'dawid_skene' where LFs vote for every class."
-        )
-
-
 def _refuse_impossible(counts: VoteCounts) -> None:
-    refuse_many_classes(counts.num_classes)
+    refuse_other_classes("class_conditional", counts.num_classes)
     if int((counts.num_votes > 0).sum()) < MIN_LFS:
         raise ValueError(
             f"{int((counts.num_votes > 0).sum())} labeling functions vote: model='class_conditional' needs at least "

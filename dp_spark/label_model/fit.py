@@ -14,6 +14,7 @@ from dp_spark.label_model.dawid_skene import dawid_skene
 from dp_spark.label_model.empirical_bayes import empirical_bayes
 from dp_spark.label_model.majority_vote import majority_vote, specific_vote
 from dp_spark.label_model.model import LabelModel
+from dp_spark.label_model.names import refuse_unused
 from dp_spark.label_model.one_coin import one_coin, one_coin_gradient_descent
 
 logger = logging.getLogger(__name__)
@@ -28,9 +29,6 @@ MODELS: dict[str, Callable[[VoteCounts, Assumptions], LabelModel]] = {
     "majority_vote": majority_vote,
     "specific_vote": specific_vote,
 }
-
-USE_PRIORS = ("auto", "empirical_bayes", "specific_vote", "dawid_skene")
-USE_DEPENDENCIES = ("auto", "empirical_bayes", "one_coin")
 
 
 def fit_label_model(
@@ -96,23 +94,3 @@ def fit_label_model(
     for warning in fitted.warnings:
         logger.warning("%s", warning)
     return fitted
-
-
-def refuse_unused(
-    model: str, prior_accuracies: Mapping[str, float] | None, dependencies: Sequence[Sequence[str]]
-) -> None:
-    """Refuse assumptions that a label model would not use.
-
-    Raises:
-        ValueError: naming them.
-    """
-    given = {
-        "prior_accuracies": (prior_accuracies, USE_PRIORS),
-        "dependencies": (dependencies, USE_DEPENDENCIES),
-    }
-    for name, (value, models) in given.items():
-        if value and model not in models:
-            raise ValueError(
-                f"model={model!r} does not use {name}, which is {value!r}: expected one of {list(models)}. Leave it "
-                "out, or take another model."
-            )

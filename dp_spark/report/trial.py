@@ -48,6 +48,7 @@ class Trial:
     Attributes:
         rows: the rows, then one column per labeling function with its votes, by class name if there are names;
             an abstention is empty.
+        votes: (n, m) int8; 0 abstains.
         runs: what each labeling function did, then the preprocessors; errors have messages here.
         summary: polarity, coverage, overlaps and conflicts on these rows.
         failed: why labeling functions could not vote at all, or hang, by name; they abstain in `rows`.
@@ -55,6 +56,7 @@ class Trial:
     """
 
     rows: "pd.DataFrame"
+    votes: Votes
     runs: tuple[LFRun, ...]
     summary: LFSummary
     failed: Mapping[str, str]
@@ -149,7 +151,7 @@ def try_lfs(
                 changing[lf.name] = tuple(differs.tolist())
     counts = VoteCounts.from_votes(outcome.votes, classes.num_classes, names)
     rows = _beside(table, outcome.votes, names, classes)
-    return Trial(rows, outcome.runs, lf_summary(counts), outcome.failed, changing)
+    return Trial(rows, outcome.votes, outcome.runs, lf_summary(counts), outcome.failed, changing)
 
 
 def _outcome(application: Application) -> _Outcome:
