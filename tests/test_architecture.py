@@ -33,11 +33,17 @@ SESSION_MAKERS = {"dp_spark.session", "dp_spark.cli"}
 
 # Where rows reach the driver: how often, and why they are few whatever the size of the table.
 BOUNDED = {
+    "dp_spark.commands.diff": (1, "MAX_KEYS rows, by limit"),
+    "dp_spark.commands.errors": (1, "MAX_BUCKETS * MAX_KEYS rows, by rank"),
     "dp_spark.counting.gold": (1, "num_classes + 2 + NUM_EXAMPLES distinct gold labels, by limit"),
     "dp_spark.counting.merging": (1, "one row: the counts of the whole table"),
     "dp_spark.end_model.class_weights": (1, "one row: a mean for each class"),
     "dp_spark.end_model.launch": (1, "one row for each training worker"),
     "dp_spark.end_model.vocabulary": (2, "max_tokens tokens; max_categories values of each column"),
+    "dp_spark.iteration.column_values": (1, "one row: a struct for each column"),
+    "dp_spark.iteration.error_buckets": (1, "num_buckets buckets, by limit"),
+    "dp_spark.iteration.keys": (3, "one row, by limit(1), or of constants; NUM_EXAMPLES keys, by limit"),
+    "dp_spark.iteration.suggestions": (2, "one row of sums; max_per_column values of each column, by rank"),
     "dp_spark.labeling.crowd_lfs": (1, "MAX_WORKERS + 1 workers, by limit"),
     "dp_spark.labeling.jvm_votes": (1, "one row, to see whether an expression fails"),
     "dp_spark.labeling.lf_runs": (2, "(m + preprocessors) * (4 + k) sums; NUM_SAMPLES errors per LF"),

@@ -142,13 +142,13 @@ def judged_rows(
     rows = matrix.df.join(truth, on=key, how="inner").select(*map(quoted, key), VOTES_COLUMN, GOLD)
     if predictions is not None:
         rows = rows.join(predictions.select(*map(quoted, key), PROB_LABEL), on=key, how="inner")
-    num_keys, num_lfs = len(key), len(model.lf_names)
+    num_keys, num_lfs, is_predicted = len(key), len(model.lf_names), predictions is not None
 
     def judge(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             packed, truths = batch.columns[num_keys : num_keys + 2]
             probs, positions = labeled(model, unpack_votes(packed, num_lfs))
-            if predictions is not None:
+            if is_predicted:
                 probs = _probabilities(batch.column(num_keys + 2))
                 positions = label_positions(probs, np.ones(len(probs), dtype=np.bool_))
             judged = [truths, pa.array(positions.astype(np.int32)), labels_as_arrow(probs), packed]
