@@ -47,11 +47,7 @@ def suggest(
         ValueError: if a number is out of range.
     """
     refuse_bad_maximum("max_per_column", max_per_column, MAX_PER_COLUMN, least=1)
-    if max_rows < 1 or min_rows < 1 or not 0 < max_confidence <= 1:
-        raise ValueError(
-            f"max_rows is {max_rows}, min_rows {min_rows}, max_confidence {max_confidence}: expected at least 1, at "
-            "least 1, and a probability above 0."
-        )
+    _refuse_bad_numbers(max_rows, min_rows, max_confidence)
     found = LabeledVotes(read_matrix(run), read_label_model(run))
     points = read_points(run)
     refuse_missing_columns(points, {"--columns": columns}, run.config.table.path)
@@ -63,6 +59,14 @@ def suggest(
     basis = _basis(run, suggestions, search, looked_at[MAX_COLUMNS:])
     content = {**suggestions.to_dict(), "conflicting_pairs": [asdict(pair) for pair in pairs], "basis": basis}
     return Outcome(suggestions_text(suggestions, pairs, basis), content)
+
+
+def _refuse_bad_numbers(max_rows: int, min_rows: int, max_confidence: float) -> None:
+    if max_rows < 1 or min_rows < 1 or not 0 < max_confidence <= 1:
+        raise ValueError(
+            f"max_rows is {max_rows}, min_rows {min_rows}, max_confidence {max_confidence}: expected at least 1, at "
+            "least 1, and a probability above 0."
+        )
 
 
 def _hidden(run: Run) -> list[str]:

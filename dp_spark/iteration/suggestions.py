@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from dp_spark.iteration.column_values import ValueColumn, usable_columns, value_columns
@@ -170,26 +170,25 @@ def _best(
     order = Window.partitionBy("column").orderBy(F.desc("z"), "value")
     ranked = scored.withColumn("rank", F.row_number().over(order))
     chosen = ranked.where(F.col("rank") <= search.max_per_column).orderBy("column", "rank")
-    found = []
-    for row in chosen.collect():  # max_per_column rows of each column
-        column = columns[row["column"]]
-        by_class = [row[f"n{c}"] for c in range(len(titles))]
-        lean = _lean(by_class, totals.by_class)
-        found.append(
-            Suggestion(
-                column=column.name,
-                kind=column.kind,
-                value=column.title(row["value"]),
-                num_focus=row["num_focus"],
-                num_rows=row["num_rows"],
-                log_odds=row["log_odds"],
-                z=row["z"],
-                lean=None if lean is None else titles[lean],
-                num_lean=0 if lean is None else by_class[lean],
-                num_labeled=sum(by_class),
-            )
-        )
-    return tuple(found)
+    rows = chosen.collect()  # max_per_column rows of each column
+    return tuple(_suggestion(row, columns[row["column"]], totals, titles) for row in rows)
+
+
+def _suggestion(row: Row, column: ValueColumn, totals: _Totals, titles: Sequence[str]) -> Suggestion:
+    by_class = [row[f"n{c}"] for c in range(len(titles))]
+    lean = _lean(by_class, totals.by_class)
+    return Suggestion(
+        column=column.name,
+        kind=column.kind,
+        value=column.title(row["value"]),
+        num_focus=row["num_focus"],
+        num_rows=row["num_rows"],
+        log_odds=row["log_odds"],
+        z=row["z"],
+        lean=None if lean is None else titles[lean],
+        num_lean=0 if lean is None else by_class[lean],
+        num_labeled=sum(by_class),
+    )
 
 
 def _ratio(totals: _Totals) -> tuple[Column, Column]:
