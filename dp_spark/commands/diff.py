@@ -64,14 +64,8 @@ def diff(
     if output and not (labels and labels.output):
         notes.append(f"{output} was not written: there are no flipped rows")
     is_different = found.is_different or (labels is not None and labels.flips.is_different)
-    content = {
-        "a": directory_a,
-        "b": directory_b,
-        "is_different": is_different,
-        **found.to_dict(),
-        "labels": labels.to_dict() if labels else None,
-        "notes": notes,
-    }
+    content = {"a": directory_a, "b": directory_b, "is_different": is_different, **found.to_dict()}
+    content |= {"labels": labels.to_dict() if labels else None, "notes": notes}
     lines = [f"A: {directory_a}", f"B: {directory_b}", ""]
     lines += _lines(found, labels) if is_different else ["no difference"]
     lines += ["", *(f"note: {note}" for note in notes)] if notes else []

@@ -12,13 +12,12 @@ from dp_spark.commands.outcome import Outcome
 from dp_spark.errors import ConfigError, SchemaError
 from dp_spark.iteration.error_buckets import (
     Bucket,
-    ErrorCounts,
     bucket_samples,
-    count_errors,
     judged_rows,
     largest_buckets,
     wrong_rows,
 )
+from dp_spark.iteration.error_counts import ErrorCounts, count_errors
 from dp_spark.iteration.errors_text import ShownBucket, errors_text
 from dp_spark.iteration.label_classes import LabeledVotes, position_titles
 from dp_spark.iteration.plain_values import plain
@@ -69,33 +68,40 @@ def errors(
     """
     refuse_bad_maximum("max_buckets", max_buckets, MAX_BUCKETS, least=1)
     refuse_bad_maximum("max_keys", max_keys, MAX_KEYS)
+    found, gold = LabeledVotes(read_matrix(run), read_label_model(run)), _gold_column(run)
+    points, key = read_points(run) if part == "all" else read_part(run, part), found.matrix.key
+    refuse_missing_columns(points, {"--columns": columns}, run.config.table.path)
+    predictions = read_predictions(run) if of == "end_model" else None
+    rows = judged_rows(found, points.select(*map(quoted, key), quoted(gold)), gold, predictions).persist()
+    try:
+        counts, wrong = count_errors(found, rows), wrong_rows(rows, found.model.num_classes)
+        _refuse_no_gold(counts, part, gold)
+        buckets = largest_buckets(wrong, max_buckets) if counts.num_wrong else ()
+        sample = bucket_samples(wrong, buckets, key, max_keys)
+        sampled = _sampled(sample, points, key, columns) if buckets and max_keys else {}
+    finally:
+        rows.unpersist()
+    shown = [_shown(found, b, sampled.get((b.gold, b.label, b.votes), [])) for b in buckets]
+    content = {"of": of, "part": part, **_counts_content(counts), "buckets": [asdict(b) for b in shown]}
+    return Outcome(errors_text(of, part, counts, shown, key), content)
+
+
+def _gold_column(run: Run) -> str:
     gold = run.config.table.gold
     if gold is None:
         raise ConfigError(
             '[table] names no gold column: expected `gold = "column"`, since errors are where labels differ from the '
             "truth. Name a column with known classes, or look for rows without labels with `suggest`."
         )
-    found = LabeledVotes(read_matrix(run), read_label_model(run))
-    points = read_points(run) if part == "all" else read_part(run, part)
-    refuse_missing_columns(points, {"--columns": columns}, run.config.table.path)
-    predictions = read_predictions(run) if of == "end_model" else None
-    key = found.matrix.key
-    rows = judged_rows(found, points.select(*map(quoted, key), quoted(gold)), gold, predictions).persist()
-    try:
-        counts, wrong = count_errors(found, rows), wrong_rows(rows, found.model.num_classes)
-        buckets = largest_buckets(wrong, max_buckets) if counts.num_wrong else ()
-        sample = bucket_samples(wrong, buckets, key, max_keys)
-        sampled = _sampled(sample, points, key, columns) if buckets and max_keys else {}
-    finally:
-        rows.unpersist()
+    return gold
+
+
+def _refuse_no_gold(counts: ErrorCounts, part: str, gold: str) -> None:
     if not counts.num_gold:
         raise SchemaError(
-            f"no row of the part {part!r} has a gold label in {gold!r}: expected one of {found.model.classes} "
+            f"no row of the part {part!r} has a gold label in {gold!r}: expected one of {counts.titles[:-2]} "
             "somewhere. Choose another part, or fill the column in."
         )
-    shown = [_shown(found, b, sampled.get((b.gold, b.label, b.votes), [])) for b in buckets]
-    content = {"of": of, "part": part, **_counts_content(counts), "buckets": [asdict(b) for b in shown]}
-    return Outcome(errors_text(of, part, counts, shown, key), content)
 
 
 def _sampled(

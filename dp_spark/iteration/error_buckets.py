@@ -14,20 +14,17 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, IntegerType, StructType
 
 from dp_spark.counting.gold import refuse_other_gold
-from dp_spark.counting.merging import count_batches
-from dp_spark.iteration.array_sums import Array, ArraySums
 from dp_spark.iteration.label_classes import (
     LabeledVotes,
-    Positions,
     label_positions,
     labeled,
     position_titles,
 )
-from dp_spark.iteration.pushes import Push, Terms, push_sums, pushes_of
+from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.packing import VOTES_COLUMN, unpack_votes
-from dp_spark.labeling.votes import Votes
 from dp_spark.labels.label import PROB_LABEL, label_type, labels_as_arrow
 from dp_spark.tables import (
+    BatchPass,
     map_batches,
     quoted,
     refuse_duplicate_keys,
@@ -55,46 +52,6 @@ class Bucket:
     label: int
     votes: bytes
     num_rows: int
-
-
-@dataclass(frozen=True, eq=False)
-class ErrorCounts:
-    """Labels against gold.
-
-    Attributes:
-        titles: k + 2 texts: the classes, "tied", "uncovered".
-        confusion: (k, k + 2) int64: rows by gold class and label.
-        pushes: of each LF towards the wrong class against the gold class, on rows that are labeled wrong.
-    """
-
-    titles: tuple[str, ...]
-    confusion: npt.NDArray[np.int64]
-    pushes: tuple[Push, ...]
-
-    @property
-    def num_gold(self) -> int:
-        """Rows with a gold label."""
-        return int(self.confusion.sum())
-
-    @property
-    def num_right(self) -> int:
-        """Rows whose label is the gold class."""
-        return int(np.trace(self.confusion))
-
-    @property
-    def num_tied(self) -> int:
-        """Rows on which several classes are equally probable."""
-        return int(self.confusion[:, -2].sum())
-
-    @property
-    def num_uncovered(self) -> int:
-        """Rows without a vote, which are labeled neither right nor wrong."""
-        return int(self.confusion[:, -1].sum())
-
-    @property
-    def num_wrong(self) -> int:
-        """Rows whose label is another class."""
-        return self.num_gold - self.num_right - self.num_tied - self.num_uncovered
 
 
 def label_buckets(
@@ -130,39 +87,44 @@ def judged_rows(
     labeled_votes: LabeledVotes, gold: DataFrame, gold_column: str, predictions: DataFrame | None
 ) -> DataFrame:
     """The key columns and BUCKET_COLUMNS of the rows with gold; arguments and errors as of `label_buckets`."""
-    matrix, model = labeled_votes.matrix, labeled_votes.model
-    key = list(matrix.key)
+    matrix, model, key = labeled_votes.matrix, labeled_votes.model, list(labeled_votes.matrix.key)
     refuse_reserved_keys(key, BUCKET_COLUMNS)
-    refuse_missing_columns(gold, {"label_buckets": [*key, gold_column]}, "the table of gold labels")
-    refuse_duplicate_keys(gold, key)
-    refuse_other_gold(gold, gold_column, model.num_classes)
-    classes = F.array(*(F.lit(c).cast("int") for c in model.classes))
-    position = F.array_position(classes, quoted(gold_column).cast("int")) - 1
-    truth = gold.where(quoted(gold_column) != 0).select(*map(quoted, key), position.cast("int").alias(GOLD))
-    rows = matrix.df.join(truth, on=key, how="inner").select(*map(quoted, key), VOTES_COLUMN, GOLD)
+    rows = matrix.df.join(_truth(gold, gold_column, key, model), on=key, how="inner")
+    rows = rows.select(*map(quoted, key), VOTES_COLUMN, GOLD)
     if predictions is not None:
         rows = rows.join(predictions.select(*map(quoted, key), PROB_LABEL), on=key, how="inner")
-    num_keys, num_lfs = len(key), len(model.lf_names)
+    schema = StructType([matrix.df.schema[name] for name in key])
+    schema = schema.add(GOLD, IntegerType()).add(LABEL, IntegerType())
+    schema = schema.add(PROB_LABEL, label_type(model.num_classes)).add(VOTES_COLUMN, BinaryType())
+    return map_batches(rows, _judge(model, len(key), is_predicted=predictions is not None), schema)
+
+
+def _truth(gold: DataFrame, gold_column: str, key: list[str], model: LabelModel) -> DataFrame:
+    """The key columns of rows with gold, and the position of their class."""
+    refuse_missing_columns(gold, {"label_buckets": [*key, gold_column]}, "the table of gold labels")
+    refuse_other_gold(gold, gold_column, model.num_classes)
+    known = gold.where(quoted(gold_column) != 0)
+    refuse_duplicate_keys(known, key)
+    classes = F.array(*(F.lit(c).cast("int") for c in model.classes))
+    position = F.array_position(classes, quoted(gold_column).cast("int")) - 1
+    return known.select(*map(quoted, key), position.cast("int").alias(GOLD))
+
+
+def _judge(model: LabelModel, num_keys: int, *, is_predicted: bool) -> BatchPass:
+    """From key columns, votes, gold and, if there are predictions, theirs, to the columns of `judged_rows`."""
 
     def judge(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             packed, truths = batch.columns[num_keys : num_keys + 2]
-            probs, positions = labeled(model, unpack_votes(packed, num_lfs))
-            if predictions is not None:
+            probs, positions = labeled(model, unpack_votes(packed, len(model.lf_names)))
+            if is_predicted:
                 probs = _probabilities(batch.column(num_keys + 2))
                 positions = label_positions(probs, np.ones(len(probs), dtype=np.bool_))
             judged = [truths, pa.array(positions.astype(np.int32)), labels_as_arrow(probs), packed]
-            yield pa.RecordBatch.from_arrays(
-                [*batch.columns[:num_keys], *judged], names=[*key, *BUCKET_COLUMNS]
-            )
+            names = [*batch.schema.names[:num_keys], *BUCKET_COLUMNS]
+            yield pa.RecordBatch.from_arrays([*batch.columns[:num_keys], *judged], names=names)
 
-    schema = StructType([matrix.df.schema[name] for name in key])
-    schema = (
-        schema.add(GOLD, IntegerType())
-        .add(LABEL, IntegerType())
-        .add(PROB_LABEL, label_type(model.num_classes))
-    )
-    return map_batches(rows, judge, schema.add(VOTES_COLUMN, BinaryType()))
+    return judge
 
 
 def _probabilities(prob_label: pa.Array) -> npt.NDArray[np.float64]:
@@ -171,41 +133,6 @@ def _probabilities(prob_label: pa.Array) -> npt.NDArray[np.float64]:
         positive = prob_label.to_numpy(zero_copy_only=False)
         return np.stack([1 - positive, positive], axis=1)
     return np.stack(prob_label.to_numpy(zero_copy_only=False)) if len(prob_label) else np.zeros((0, 2))
-
-
-def count_errors(labeled_votes: LabeledVotes, rows: DataFrame) -> ErrorCounts:
-    """Right and wrong labels, and which LFs pushed towards wrong classes, in one pass.
-
-    Args:
-        labeled_votes: whose labels, or votes, they are.
-        rows: from `judged_rows`.
-    """
-    model, terms = labeled_votes.model, Terms.of(labeled_votes.model)
-    num_lfs = len(model.lf_names)
-
-    def with_batch(sums: ArraySums, batch: pa.RecordBatch) -> ArraySums:
-        gold, label = (column.to_numpy().astype(np.int64) for column in batch.columns[:2])
-        return sums + ArraySums(_sums(terms, gold, label, unpack_votes(batch.column(2), num_lfs)))
-
-    none = np.zeros(0, dtype=np.int64)
-    start = ArraySums(_sums(terms, none, none, np.zeros((0, num_lfs), dtype=np.int8)))
-    arrays = count_batches(rows.select(GOLD, LABEL, VOTES_COLUMN), start, with_batch).arrays
-    return ErrorCounts(
-        titles=position_titles(labeled_votes.classes),
-        confusion=arrays["confusion"].astype(np.int64),
-        pushes=pushes_of(model.lf_names, arrays["log_odds"], arrays["num_pushed"], arrays["num_led"]),
-    )
-
-
-def _sums(terms: Terms, gold: Positions, label: Positions, votes: Votes) -> dict[str, Array]:
-    k = terms.num_classes
-    confusion = np.zeros((k, k + 2), dtype=np.int64)
-    np.add.at(confusion, (gold, label), 1)
-    is_wrong = (label < k) & (label != gold)
-    return {
-        "confusion": confusion,
-        **push_sums(terms.pushes(votes[is_wrong], label[is_wrong], gold[is_wrong])),
-    }
 
 
 def wrong_rows(rows: DataFrame, num_classes: int) -> DataFrame:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dp_spark.iteration.error_buckets import ErrorCounts
+from dp_spark.iteration.error_counts import ErrorCounts
 from dp_spark.iteration.plain_values import key_text, shortened
 from dp_spark.labels.label import PROB_LABEL
 

@@ -41,7 +41,7 @@ def test_the_labeling_functions_that_pushed_towards_the_wrong_class_are_blamed(f
 
 
 def test_buckets_hold_rows_with_the_same_votes(found):
-    first, second = found.content["buckets"]
+    second, first = found.content["buckets"]
     assert (first["gold"], first["label"], first["num_rows"]) == ("+1", "-1", 1)
     assert first["votes"] == {"a": "-1", "b": "-1", "c": "+1"}
     assert first["log_odds"] == pytest.approx({"a": math.log(3), "b": math.log(9), "c": -math.log(2)})

@@ -82,7 +82,7 @@ def test_columns_are_shown_only_if_asked_for(run):
         (["r1", "one"], "day='one' is no int: expected values of the types.*never null"),
         (["r1", ""], "day='' is no int"),
         (["r1", "99999999999"], "day='99999999999' is no int"),
-        (["r1", "2"], "no data point with id=r1, day=2: it has, for instance, id=r0, day=1; id=r1, day=1"),
+        (["r1", "2"], "no data point with id=r1, day=2: it has, for instance, id=r., day=.; id=r"),
     ],
 )
 def test_a_key_that_is_none_is_refused(run, key, message):
