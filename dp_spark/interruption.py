@@ -68,6 +68,11 @@ def received_signal() -> int:
     return _state.received
 
 
+def is_job() -> bool:
+    """Whether `job_signals` is at work."""
+    return _state.ends_process
+
+
 @contextmanager
 def job_signals() -> Iterator[None]:
     """Let SIGINT and SIGTERM interrupt the block cleanly; a second one ends the process at once.

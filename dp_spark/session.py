@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from dp_spark.environment import java_problem
 from dp_spark.errors import ConfigError, DpSparkError, EnvironmentProblem
-from dp_spark.interruption import EXIT_BASE, Interrupted, job_signals, kept_handlers
+from dp_spark.interruption import EXIT_BASE, Interrupted, is_job, job_signals, kept_handlers
 from dp_spark.logs import ANSWER, is_configured, is_json
 from dp_spark.logs import configure_logging as configure_logging
 from dp_spark.progress.display import KINDS, Kind, show_progress, shown_kind
@@ -86,7 +86,19 @@ def spark_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
     # PySpark logs every failing SQL expression as kilobytes of JSON, with values of rows.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
     with kept_handlers():
-        return builder.getOrCreate()
+        session = builder.getOrCreate()
+    if is_job() and "PYSPARK_GATEWAY_PORT" in os.environ:
+        _leave_interrupts_to_python(session)
+    return session
+
+
+def _leave_interrupts_to_python(spark: SparkSession) -> None:
+    """Let Ctrl-C end Spark's process through this one: under spark-submit a terminal tells both, Spark's ends first."""
+    signals = spark._jvm.sun.misc  # type: ignore[union-attr]
+    try:
+        signals.Signal.handle(signals.Signal("INT"), signals.SignalHandler.SIG_IGN)
+    except Py4JError:
+        logger.debug("Spark's process takes Ctrl-C itself", exc_info=True)
 
 
 def _submitted(settings: Mapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ KINDS: tuple[Kind, ...] = ("auto", "bar", "lines", "none")
 SECONDS_BETWEEN_LINES = 10.0
 
 _SHORT_SECONDS = 1.0  # what is done sooner is not shown
+_COLUMNS = 80
 
 
 class Display(Protocol):
@@ -103,6 +105,8 @@ class Bar:
         self._bar.total, self._bar.n = snapshot.num_parts or None, snapshot.num_done
         numbers = snapshot.text.replace("{", "{{").replace("}", "}}")
         self._bar.bar_format = "{desc} |{bar}| " + numbers if snapshot.num_parts else "{desc}, " + numbers
+        if type(self._bar) is tqdm:
+            self._bar.ncols = _num_columns()
         self._bar.set_description_str(snapshot.title, refresh=False)
         self._bar.refresh()
 
@@ -130,5 +134,13 @@ def _new_bar() -> "tqdm[None]":
     tqdm.monitor_interval = 0  # its thread would look after bars that are seldom refreshed; ours are not
     has_widgets = in_notebook() and importlib.util.find_spec("ipywidgets") is not None
     kind = importlib.import_module("tqdm.notebook").tqdm if has_widgets else tqdm
-    bar: tqdm[None] = kind(total=1, leave=False, dynamic_ncols=True, mininterval=0, file=sys.stderr)
+    bar: tqdm[None] = kind(total=1, leave=False, mininterval=0, file=sys.stderr)
     return bar
+
+
+def _num_columns() -> int:
+    """The width of the terminal; tqdm shows nothing on one that does not say."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _COLUMNS
+    except (OSError, ValueError):  # a notebook's stderr has no file
+        return _COLUMNS
