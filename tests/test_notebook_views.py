@@ -96,7 +96,7 @@ def test_names_of_users_are_escaped_and_not_taken_for_mathematics(shown, kind):
     assert "&lt;script&gt;" in view
 
 
-@pytest.mark.parametrize("kind", [k for k in KINDS if k != "LFSummary"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_plain_text_of_an_object_is_one_line(shown, kind):
     text = repr(shown[kind])
     assert text.startswith(f"{kind}(")

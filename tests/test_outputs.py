@@ -121,7 +121,7 @@ def test_duckdb_joins_labels_to_the_table_and_reads_json(run, place):
     assert {times for _, _, times in rows} == {NUM_ROWS // len(TEXTS)}
     labels = pd.read_parquet(f"{run.directory}/labels").set_index("id")["prob_label"]
     assert [prob for _, prob, _ in rows] == sorted((prob for _, prob, _ in rows), reverse=True)
-    assert dict((text, prob) for text, prob, _ in rows) == pytest.approx(
+    assert {text: prob for text, prob, _ in rows} == pytest.approx(
         {text: labels[i] for i, text in enumerate(TEXTS)}
     )
     (num,) = duckdb.sql(f"SELECT num_lfs FROM read_json('{run.directory}/metrics.json')").fetchone()
