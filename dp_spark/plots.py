@@ -163,7 +163,8 @@ def matrix(title: str, names: Sequence[str], cells: Numbers, axes_names: tuple[s
         axes.set_xticks(range(k), shown, rotation=0 if k < 4 else 90)
         axes.set_yticks(range(k), shown)
         axes.set_ylabel(axes_names[0])
-        axes.set_xlabel(axes_names[1])
+        left_out = len(names) - k
+        axes.set_xlabel(f"{axes_names[1]}; and {left_out:,} more" if left_out else axes_names[1])
 
     side = 1.6 + 0.32 * k
     return svg(title, (side + 0.4, side), draw)

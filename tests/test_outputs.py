@@ -284,6 +284,21 @@ def test_a_server_that_does_not_answer_is_a_warning_that_names_it(run, caplog):
 
 
 @pytest.mark.slow
+def test_a_run_whose_files_cannot_be_stored_is_marked_as_failed_and_named(run, place, caplog):
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"file://{place}/mlruns")
+    (place / "no directory").write_text("")
+    broken = client.create_experiment("broken", artifact_location=f"file://{place}/no directory/artifacts")
+    tracking = run.config.tracking.model_copy(update={"experiment": "broken"})
+    with caplog.at_level(logging.WARNING, logger="dp_spark"):
+        log_run(run.storage, run.directory, run.config.model_copy(update={"tracking": tracking}))
+    (logged,) = client.search_runs([broken])
+    assert logged.info.status == "FAILED"
+    assert "NotADirectoryError" in caplog.text
+
+
+@pytest.mark.slow
 def test_without_the_package_a_run_that_asks_for_mlflow_stops_before_any_work(
     run, storage, tmp_path, monkeypatch
 ):

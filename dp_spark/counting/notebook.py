@@ -19,7 +19,7 @@ def vote_counts_text(counts: "VoteCounts") -> str:
     """The vote counts in a line."""
     return (
         f"VoteCounts(n={counts.num_data_points:,}, m={counts.num_lfs}, k={counts.num_classes}, "
-        f"covered={counts.patterns.share_covered:.1%})"
+        f"covered={_covered(counts)})"
     )
 
 
@@ -31,7 +31,7 @@ def vote_counts_html(counts: "VoteCounts") -> str:
         "data points": f"{counts.num_data_points:,}",
         "labeling functions": counts.num_lfs,
         "classes": counts.num_classes,
-        "covered": f"{patterns.share_covered:.1%}",
+        "covered": _covered(counts),
         "vote patterns": f"{len(patterns.counts):,}{sampled}",
     }
     shares = {
@@ -64,6 +64,10 @@ def summary_html(summary: "LFSummary", titles: list[str], rows: list[list[str]])
     facts = {"data points": f"{summary.num_data_points:,}", "labeling functions": len(summary.rows)}
     gold = {} if summary.num_gold is None else {"with gold": f"{summary.num_gold:,}"}
     return card("LFSummary", facts | gold, table(titles, rows))
+
+
+def _covered(counts: "VoteCounts") -> str:
+    return f"{counts.patterns.share_covered:.1%}" if counts.num_data_points else "nothing"
 
 
 def _polarity(classes: list[int]) -> str:

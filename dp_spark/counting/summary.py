@@ -56,7 +56,7 @@ class LFSummaryRow:
     empirical_accuracy: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LFSummary:
     """A summary of m LFs; `print` shows it as a table.
 
@@ -86,6 +86,10 @@ class LFSummary:
         if self.num_gold is not None:
             as_snorkel["Emp. Acc."] = table["Emp. Acc."].astype("float64")  # None becomes NaN
         return table.assign(**as_snorkel)
+
+    def __repr__(self) -> str:
+        gold = "" if self.num_gold is None else f", {self.num_gold:,} with gold"
+        return f"LFSummary(n={self.num_data_points:,}, m={len(self.rows)}{gold})"
 
     def __str__(self) -> str:
         lines = [self._titles(), *self._cells()]

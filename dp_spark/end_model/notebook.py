@@ -54,7 +54,9 @@ def _columns(model: "EndModel") -> str:
 
 
 def _last(history: "History") -> dict[str, float]:
-    return {name.replace("_", " "): value for name, value in history[-1].items()} if history else {}
+    """The metrics of the last epoch; its learning rate is that of the schedule's end."""
+    last = history[-1] if history else {}
+    return {name.replace("_", " "): value for name, value in last.items() if name != "learning_rate"}
 
 
 def _curves(history: "History") -> str:

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from dp_spark.labeling.lf_runs import LFRun
     from dp_spark.labeling.matrix import LabelMatrix
 
+_MAX_CLASSES = 6  # whose votes are shown
 _HINT = "Rows: columns().limit(10).toPandas(), which runs a Spark job."
 _NOT_WRITTEN = (
     "Its votes are cast whenever it is used: write_label_matrix casts them once, and says what each labeling "
@@ -48,10 +49,15 @@ def _runs_table(runs: "list[LFRun]") -> str:
             run.name,
             run.kind,
             number(sum(run.votes.values()) / max(run.num_data_points, 1)),
-            ", ".join(f"{name}: {times:,}" for name, times in run.votes.items() if times) or "none",
+            _votes(run),
             f"{run.num_errors:,}",
             "in Spark" if run.share_of_time is None else f"{100 * run.share_of_time:.0f}%",
         )
         for run in runs[:MAX_ROWS]
     ]
     return table(titles, rows, len(runs))
+
+
+def _votes(run: "LFRun") -> str:
+    votes = [f"{name}: {times:,}" for name, times in run.votes.items() if times]
+    return ", ".join([*votes[:_MAX_CLASSES], *(["…"] if len(votes) > _MAX_CLASSES else [])]) or "none"

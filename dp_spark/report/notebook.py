@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dp_spark.html import beside, card, number, table, texts, with_interval
-from dp_spark.plots import matrix
+from dp_spark.plots import calibration_curve, matrix
 
 if TYPE_CHECKING:
     from dp_spark.report.comparison import Comparison
@@ -38,7 +38,7 @@ def report_html(report: "Report") -> str:
         for c in report.all.classes
     ]
     listed = table(["rows", *_SCORES], rows) + table(["class", "rows", "precision", "recall", "F1"], classes)
-    return card("Report", facts, beside(listed, _confusion(report.all)))
+    return card("Report", facts, beside(listed, _calibration(report.all), _confusion(report.all)))
 
 
 def comparison_text(comparison: "Comparison") -> str:
@@ -89,6 +89,14 @@ def _cells(scores: "Scores") -> list[str]:
 
 def _f1(scores: "Scores") -> float | None:
     return scores.macro_f1 if scores.num_positive is None else scores.f1
+
+
+def _calibration(scores: "Scores") -> str:
+    """How often rows are right by how sure their labels are."""
+    if not scores.calibration:
+        return ""
+    confidence, correct, _ = zip(*scores.calibration, strict=True)
+    return calibration_curve("calibration", confidence, correct, 1 / len(scores.classes))
 
 
 def _confusion(scores: "Scores") -> str:

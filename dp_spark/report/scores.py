@@ -47,6 +47,8 @@ class Scores:
         macro_f1: the mean F1 of the classes that are gold or predicted somewhere.
         classes: each class by itself.
         confusion: (k, k), rows of each gold class by the class that is predicted; ties are shared.
+        calibration: of each bin of confidence, as of `calibration`, that holds rows: its mean confidence, the share
+            that is right, and how many rows.
         intervals: the 95% bootstrap intervals of "accuracy", "log_loss", "macro_f1" and, for two classes,
             "f1"; those that fewer than 10 rows, or no replicates, give are left out.
     """
@@ -62,6 +64,7 @@ class Scores:
     macro_f1: float | None
     classes: tuple[ClassScores, ...]
     confusion: tuple[tuple[float, ...], ...]
+    calibration: tuple[tuple[float, float, int], ...]
     intervals: Mapping[str, Interval]
 
 
@@ -118,7 +121,8 @@ def scores_of(sums: ScoreSums, table: int, parts: Sequence[int]) -> Scores:
     num, is_binary = gold.sum(), sums.num_classes == 2
     votes = classes_of(sums.num_classes)
     classes = tuple(_class_scores(*row) for row in zip(votes, gold, hits, predicted, strict=True))
-    credit, confidence = sums.bins[chosen, table].sum(axis=0).T
+    bins = sums.bins[chosen, table].sum(axis=0)
+    credit, confidence, _ = bins.T
     found = {name: percentile_interval(value[1:], int(num)) for name, value in values.items()}
     return Scores(
         num_data_points=int(num),
@@ -132,6 +136,7 @@ def scores_of(sums: ScoreSums, table: int, parts: Sequence[int]) -> Scores:
         macro_f1=None if np.isnan(values["macro_f1"][0]) else float(values["macro_f1"][0]),
         classes=classes,
         confusion=tuple(map(tuple, sums.confusion[chosen, table].sum(axis=0).tolist())),
+        calibration=tuple((b[1] / b[2], b[0] / b[2], int(b[2])) for b in bins.tolist() if b[2]),
         intervals={name: interval for name, interval in found.items() if interval},
     )
 
