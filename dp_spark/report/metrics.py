@@ -117,7 +117,7 @@ def pipeline_text(metrics: Mapping[str, object], directory: str) -> str:
     warnings = metrics["warnings"]
     if isinstance(warnings, list) and warnings:
         lines += ["", *(f"warning: {warning}" for warning in warnings)]
-    return "\n".join([*lines, "", f"results are in {directory}"])
+    return "\n".join([*lines, "", f"results are in {directory}; open its report.html"])
 
 
 def _lf_line(row: Mapping[str, object]) -> str:
