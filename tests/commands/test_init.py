@@ -106,7 +106,7 @@ def test_its_templates_are_read_from_a_zip_of_the_package(tmp_path):
 def test_a_new_project_runs_as_it_is(project):
     metrics = run_pipeline(project.run("first"))
     assert (metrics["num_data_points"], metrics["num_lfs"]) == (400, 5)
-    assert metrics["scores"]["all.labels"]["accuracy"] > 0.85
+    assert metrics["scores"]["all.labels"]["all"]["accuracy"] > 0.85
 
 
 def test_every_setting_of_the_configuration_has_a_sentence():

@@ -94,7 +94,8 @@ def test_a_vote_that_changes_is_found(tried):
 
 
 def test_labeling_functions_do_not_see_gold_labels(tried):
-    assert "has no column 'gold'" in of(tried, "sees_gold")["problems"][0]
+    assert "labeling function 'sees_gold' reads 'gold'" in tried.content["problems"]["sees_gold"][0]
+    assert "labeling function 'sees_gold' reads 'gold'" in tried.text
     assert of(tried, "stars_again")["problems"] == []
 
 
