@@ -7,7 +7,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 
 import pyarrow as pa
 import pyspark
@@ -16,6 +16,7 @@ from pyspark.sql import SparkSession
 from dp_spark.checks.output import nearest_directory
 from dp_spark.end_model.files import read_file, replace_file
 from dp_spark.end_model.greeting import versions
+from dp_spark.end_model.memory import TENSORFLOW_BYTES, free_memory
 from dp_spark.end_model.preflight import is_local, num_slots
 from dp_spark.errors import EnvironmentProblem
 from dp_spark.storage import Storage, join_path
@@ -35,12 +36,14 @@ class ExecutorReport:
         host: its machine.
         process: the process that starts its Python workers.
         versions: of Python and the packages that matter; empty for one that is not there.
+        free_bytes: of memory, for one more process; None where the system does not tell.
         storage_problem: why it cannot read or write where the training set will be; empty if it can.
     """
 
     host: str
     process: int
     versions: Mapping[str, str]
+    free_bytes: int | None = None
     storage_problem: str = ""
 
 
@@ -128,6 +131,13 @@ def executor_problems(reports: Sequence[ExecutorReport], driver: Mapping[str, st
             f"TensorFlow is not installed for the Python of executors on {_some(without)}: the end model is trained "
             "there. Install dp-spark[tensorflow], or set PYSPARK_PYTHON to the Python that has it."
         )
+    known = [(r.free_bytes, r.host) for r in reports if r.free_bytes is not None]
+    tight = {f"{free >> 20:,} MB on {host}" for free, host in known if free < TENSORFLOW_BYTES}
+    if tight:
+        found.append(
+            f"executors have {_some(tight)} of memory left: expected {TENSORFLOW_BYTES >> 20:,} MB for a training "
+            "worker. Raise spark.executor.memoryOverhead (and spark.executor.pyspark.memory if it is set)."
+        )
     storage_problems = {f"{r.storage_problem} (on {r.host})" for r in reports if r.storage_problem}
     return [*found, *([_some(storage_problems)] if storage_problems else [])]
 
@@ -144,7 +154,9 @@ def _look(place: str, token: str) -> Callable[[Iterable[pa.RecordBatch]], Iterat
                 replace_file(f"{place}/{name}", token.encode())
         except (OSError, ValueError, pa.ArrowException) as failure:
             problem = f"{type(failure).__name__}: {failure}"
-        report = ExecutorReport(socket.gethostname(), os.getppid(), package_versions(), problem)
+        known = [each for each in astuple(free_memory()) if each is not None]
+        free_bytes = min(known, default=None)
+        report = ExecutorReport(socket.gethostname(), os.getppid(), package_versions(), free_bytes, problem)
         told = json.dumps({"wrote": name, "report": asdict(report)})
         yield pa.RecordBatch.from_arrays([pa.array([told])], names=["report"])
 
@@ -162,7 +174,7 @@ def _report(wrote: str, content: Mapping[str, object], names: set[str], place: s
             f"{problem}. Expected storage that all reach and may write to, such as hdfs:// or s3a://. Choose another "
             "output."
         )
-    return ExecutorReport(report.host, report.process, report.versions, problem)
+    return replace(report, storage_problem=problem)
 
 
 def _one_each(reports: Sequence[ExecutorReport]) -> list[ExecutorReport]:

@@ -7,7 +7,7 @@ from dp_spark.config import PipelineConfig
 from dp_spark.end_model.class_weights import refuse_other_class_weights
 from dp_spark.errors import ConfigError
 from dp_spark.label_model.assumptions import checked_balance, declared_pairs, prior_vector
-from dp_spark.label_model.names import refuse_other_classes, refuse_unused
+from dp_spark.label_model.names import refuse_few_lfs, refuse_other_classes, refuse_unused
 from dp_spark.labels.input_columns import InputColumns
 from dp_spark.references import resolve_reference
 
@@ -33,6 +33,7 @@ def named_lfs_refusals(config: PipelineConfig, lf_names: list[str]) -> dict[str,
     model = config.label_model
     return {
         "label_model.prior_accuracies": lambda: prior_vector(lf_names, model.prior_accuracies),
+        "label_model.model": lambda: refuse_few_lfs(model.model, len(lf_names)),
         "label_model.dependencies": lambda: declared_pairs(lf_names, model.dependencies),
     }
 

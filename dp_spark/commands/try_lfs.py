@@ -1,19 +1,20 @@
 """`dp-spark try`: what labeling functions do on a sample of the table."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dp_spark.checks.checklist import Subject
 from dp_spark.commands.outcome import Outcome
-from dp_spark.commands.sample import Sample, draw_sample
+from dp_spark.commands.sample import Sample, draw_sample, source_points
 from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.counting.summary import LFSummary, lf_summary
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.errors import ConfigError
+from dp_spark.errors import ConfigError, DpSparkError
 from dp_spark.labeling.labeling_function import LabelingFunction
 from dp_spark.labeling.votes import Votes
 from dp_spark.report.trial import MAX_TRIAL_ROWS, ROW, TRIAL_TIMEOUT_SECONDS, Trial, try_lfs
@@ -52,10 +53,33 @@ def try_(
         raise ValueError(f"the number of rows is {num_rows}: expected 1 to {MAX_TRIAL_ROWS:,}.")
     lfs = _chosen(load_lfs(run), lf_names)
     sample = draw_sample(run, num_rows, seed)
-    trial = try_sample(run, sample, lfs, check_determinism, lf_timeout_seconds)
-    summary = _summary(run, sample.rows, trial.votes, lfs)
-    text = "\n".join([_heading(run, sample, summary), "", str(summary), "", *_closing(trial, sample, run)])
-    return Outcome(text, _content(run, sample, trial, summary), not trial.problems)
+    unusable, trial = _tried(run, sample, lfs, check_determinism, lf_timeout_seconds)
+    usable = [lf for lf in lfs if lf.name not in unusable]
+    summary = _summary(run, sample.rows, trial.votes, usable)
+    problems = {**{name: [what] for name, what in unusable.items()}, **trial.problems}
+    closing = _closing(trial, problems, sample, run)
+    text = "\n".join([_heading(run, sample, summary), "", str(summary), "", *closing])
+    return Outcome(text, _content(run, sample, trial, summary, problems), not problems)
+
+
+def _tried(
+    run: Run,
+    sample: Sample,
+    lfs: list[LabelingFunction],
+    check_determinism: bool,
+    lf_timeout_seconds: float,
+) -> tuple[dict[str, str], Trial]:
+    """Why labeling functions cannot vote on this table at all, by name, and the trial of the others."""
+    try:
+        return {}, try_sample(run, sample, lfs, check_determinism, lf_timeout_seconds)
+    except (DpSparkError, ValueError):
+        names = [lf.name for lf in lfs]
+        found = Subject(run, source_points).lf_problems
+        unusable = {problem.where: problem.what for problem in found if problem.where in names}
+        usable = [lf for lf in lfs if lf.name not in unusable]
+        if not unusable or not usable:
+            raise
+    return unusable, try_sample(run, sample, usable, check_determinism, lf_timeout_seconds)
 
 
 def try_sample(
@@ -108,17 +132,17 @@ def _heading(run: Run, sample: Sample, summary: LFSummary) -> str:
     return f"{sample.rows.num_rows:,} rows of {run.config.table.path}{files}{gold}"
 
 
-def _closing(trial: Trial, sample: Sample, run: Run) -> list[str]:
+def _closing(trial: Trial, problems: Mapping[str, list[str]], sample: Sample, run: Run) -> list[str]:
     voted = (trial.votes != 0).any(axis=1)
     lines = [f"{voted.mean():.1%} of these rows have a vote."]
-    silent = [row.name for row in trial.summary.rows if row.coverage == 0 and row.name not in trial.problems]
+    silent = [row.name for row in trial.summary.rows if row.coverage == 0 and row.name not in problems]
     if silent:
         lines.append(f"Never voted here: {', '.join(silent)}.")
-    problems = [text for texts in trial.problems.values() for text in texts]
-    if not problems:
+    told = [text for texts in problems.values() for text in texts]
+    if not told:
         return [*lines, "No labeling function failed or changed its vote."]
     changing = [row for rows in trial.changing.values() for row in rows[:_MAX_CHANGING]]
-    return [*lines, "", *problems, *named_rows(problems, sample, run.config.table.key, changing)]
+    return [*lines, "", *told, *named_rows(told, sample, run.config.table.key, changing)]
 
 
 def named_rows(
@@ -137,14 +161,16 @@ def named_rows(
     return [f"Row {row} is {keys[row]}." for row in sorted(found)]
 
 
-def _content(run: Run, sample: Sample, trial: Trial, summary: LFSummary) -> dict[str, object]:
+def _content(
+    run: Run, sample: Sample, trial: Trial, summary: LFSummary, problems: Mapping[str, list[str]]
+) -> dict[str, object]:
     errors = {lf_run.name: lf_run.num_errors for lf_run in trial.runs}
     lfs = [
         {
             **asdict(row),
             "polarity": [int(vote) for vote in row.polarity],
             "num_errors": errors.get(row.name),
-            "problems": trial.problems.get(row.name, []),
+            "problems": problems.get(row.name, []),
         }
         for row in summary.rows
     ]
@@ -156,4 +182,5 @@ def _content(run: Run, sample: Sample, trial: Trial, summary: LFSummary) -> dict
         "num_files_of_table": sample.num_files_of_table,
         "share_with_a_vote": round(float((trial.votes != 0).any(axis=1).mean()), 6),
         "labeling_functions": lfs,
+        "problems": {name: list(texts) for name, texts in problems.items()},
     }

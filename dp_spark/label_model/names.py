@@ -14,6 +14,7 @@ ModelName = Literal[
     "specific_vote",
 ]
 
+MIN_LFS = 3  # for "class_conditional": of fewer, only products of what they tell are known
 USE_PRIORS = ("auto", "empirical_bayes", "specific_vote", "dawid_skene")
 USE_DEPENDENCIES = ("auto", "empirical_bayes", "one_coin")
 
@@ -28,6 +29,18 @@ def refuse_other_classes(model: str, num_classes: int) -> None:
         raise ValueError(
             f"there are {num_classes} classes: model='class_conditional' is for two. Use 'auto', or "
             "'dawid_skene' where LFs vote for every class."
+        )
+
+
+def refuse_few_lfs(model: str, num_voting: int) -> None:
+    """Refuse fewer labeling functions that vote than a label model needs.
+
+    Raises:
+        ValueError: naming both.
+    """
+    if model == "class_conditional" and num_voting < MIN_LFS:
+        raise ValueError(
+            f"{num_voting} labeling functions vote: model='class_conditional' needs at least {MIN_LFS}. Use 'auto'."
         )
 
 
