@@ -12,7 +12,7 @@ from dp_spark.evaluation import wanted_gold_end_model
 from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.inputs import refuse_unusable_inputs
 from dp_spark.references import resolve_reference
-from dp_spark.reporting import REPORT_NUMBERS, read_report
+from dp_spark.reporting import REPORT_NUMBERS, is_report_current
 from dp_spark.run import (
     GOLD_TRAINING_SET,
     Run,
@@ -67,8 +67,9 @@ _CHECKED_READ: dict[str, Callable[[Run], object]] = {
     "train-end-model": read_end_model,
     "predict": read_predictions,
     "train-gold-model": wanted_gold_end_model,
-    "report": read_report,
 }
+# Results that no stage reads: one that was made from an earlier version of another result is made again.
+_IS_CURRENT: dict[str, Callable[[Run], bool]] = {"report": is_report_current}
 # Stages that may leave no result, and the stage that would read it.
 _ONLY_READER = {"train-gold-model": "evaluate"}
 
@@ -125,7 +126,7 @@ def _replace(run: Run, workspace: str, *, resume: bool = False) -> dict[str, obj
 def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
     run.storage.write_text(run.path(RUN_FILE), json.dumps(_made_from(run), indent=2) + "\n")
     for name, (function, output) in STAGES.items():
-        if run.storage.exists(run.path(output)):
+        if run.storage.exists(run.path(output)) and (name not in _IS_CURRENT or _IS_CURRENT[name](run)):
             if name in _CHECKED_READ:
                 _CHECKED_READ[name](run)
             logger.info("skipped %s: %s is there", name, output)
