@@ -76,11 +76,7 @@ class Evaluated:
             differences=comparison.differences,
             verdict=comparison.verdict,
             calibration=found.label_calibration,
-            gold_votes={
-                name: (right, wrong)
-                for name, (right, wrong) in votes.items()
-                if right is not None and wrong is not None
-            },
+            gold_votes={lf.name: (lf.num_correct or 0, lf.num_incorrect or 0) for lf in found.lfs},
             seconds=found.seconds,
             digest=metrics_digest(metrics),
         )
