@@ -43,14 +43,13 @@ def agreement_of(counts: VoteCounts, model: LabelModel | None) -> Agreement:
     upper = np.triu(checked, 1)
     worst = _positions(upper, -np.abs(scores))[:MAX_PAIRS]
     threshold = _threshold(scores[upper])
+    pairs = [(_pair(counts, *at), float(expected[at]), float(scores[at])) for at in worst]
     return Agreement(
         lfs=tuple(counts.lf_names[i] for i in shown),
         overlaps=tuple(_pair(counts, i, j) for i, j in _positions(np.triu(beside & among_shown, 1))),
         num_groups=len(groups),
         num_alone=int((votes & ~beside.any(axis=1)).sum()),
-        unexplained=tuple(
-            _judged(_pair(counts, i, j), expected[i, j], scores[i, j], threshold, dependent) for i, j in worst
-        ),
+        unexplained=tuple(_judged(*pair, threshold, dependent) for pair in pairs),
         num_checked=int(upper.sum()),
         num_beyond_chance=int((np.abs(scores[upper]) > threshold).sum()),
         misfit=float((scores[upper] ** 2).mean()) if upper.any() else None,
@@ -127,8 +126,8 @@ def _judged(
 ) -> Pair:
     return replace(
         pair,
-        expected=float(expected),
-        score=float(score),
+        expected=expected,
+        score=score,
         is_dependent=any({pair.first, pair.second} <= set(group) for group in dependent),
         is_unexplained=bool(abs(score) > threshold),
     )
