@@ -11,7 +11,7 @@ from dp_spark.checks.output import refuse_occupied_output, refuse_output_at_tabl
 from dp_spark.config import EvaluationConfig
 from dp_spark.errors import ConfigError, DpSparkError, MissingResultError
 from dp_spark.evaluation import wanted_gold_end_model
-from dp_spark.reporting import read_report
+from dp_spark.reporting import is_report_current
 from dp_spark.run import (
     Run,
     load_lfs,
@@ -68,8 +68,9 @@ _CHECKED_READ: dict[str, Callable[[Run], object]] = {
     "train-end-model": read_end_model,
     "predict": read_predictions,
     "train-gold-model": wanted_gold_end_model,
-    "report": read_report,
 }
+# Results that no stage reads: one that was made from an earlier version of another result is made again.
+_IS_CURRENT: dict[str, Callable[[Run], bool]] = {"report": is_report_current}
 
 
 def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
@@ -134,7 +135,7 @@ def _replace(run: Run, workspace: str, *, resume: bool = False) -> dict[str, obj
 def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
     run.storage.write_text(run.path(RUN_FILE), json.dumps(_made_from(run), indent=2) + "\n")
     for number, (name, (function, output)) in enumerate(STAGES.items()):
-        if run.storage.exists(run.path(output)):
+        if run.storage.exists(run.path(output)) and (name not in _IS_CURRENT or _IS_CURRENT[name](run)):
             if name in _CHECKED_READ:
                 _CHECKED_READ[name](run)
             logger.info("skipped %s: %s is there", name, output)

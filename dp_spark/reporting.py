@@ -1,35 +1,28 @@
 """The last stage of a run: the report of its results, and what of them is not there."""
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
-
-from pydantic import TypeAdapter
 
 from dp_spark import __version__
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.errors import MissingResultError
-from dp_spark.label_model.calibration import Calibration
 from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.matrix import LabelMatrix
 from dp_spark.labeling.votes import classes_of
-from dp_spark.report.advice import advice_of
-from dp_spark.report.agreements import agreement_of
-from dp_spark.report.comparison import Difference
+from dp_spark.report.assemble import facts_of
 from dp_spark.report.drift import drift_of
+from dp_spark.report.evaluated import Evaluated, metrics_digest
 from dp_spark.report.label_histogram import count_labels
-from dp_spark.report.lf_facts import GoldVotes, coverage_of, lf_facts
+from dp_spark.report.lf_facts import lf_facts
 from dp_spark.report.part_votes import count_part_votes
 from dp_spark.report.parts import partition_columns, read_parts
-from dp_spark.report.quality import quality_of
-from dp_spark.report.run_facts import RunFacts, ShownRow, Subject
+from dp_spark.report.run_facts import ShownRow, Subject
 from dp_spark.report.run_report import RunReport
-from dp_spark.report.scores import Report
 from dp_spark.report.shown_rows import least_certain_rows
-from dp_spark.report.vote_facts import Drift, LabelHistogram, LFFacts
+from dp_spark.report.vote_facts import Drift, LFFacts
 from dp_spark.run import (
     Run,
     publish_file,
@@ -45,46 +38,28 @@ from dp_spark.stage_names import METRICS, REPORT_NUMBERS, REPORT_PAGE
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What the results of a run hold, as far as they are there.
-
-    Attributes:
-        scores, differences, verdict, calibration, gold_votes, seconds: of metrics.json.
-        digest: of metrics.json.
-    """
-
-    scores: Mapping[str, Report]
-    differences: tuple[Difference, ...]
-    verdict: str
-    calibration: Calibration | None
-    gold_votes: GoldVotes
-    seconds: Mapping[str, float]
-    digest: str
-
-
-_NOTHING = _Found({}, (), "", None, {}, {}, "")
-
-
 def run_report(run: Run) -> None:
     """From all results to report.json and report.html."""
     publish_report(run, report_of(run))
 
 
 def publish_report(run: Run, report: RunReport) -> None:
-    """Write report.json, which may be there already, and then report.html."""
-    publish_file(replace(run, overwrite=True), REPORT_NUMBERS, report.to_json().encode())
-    publish_file(run, REPORT_PAGE, report.to_html().encode())
+    """Write report.json, and then report.html; older ones, which hold nothing of their own, are replaced."""
+    over = replace(run, overwrite=True)
+    publish_file(over, REPORT_NUMBERS, report.to_json().encode())
+    publish_file(over, REPORT_PAGE, report.to_html().encode())
 
 
-def read_report(run: Run) -> RunReport:
-    """The report; raises MissingResultError if it is not there, or not of the metrics.json that is."""
-    report = RunReport.from_json(run.storage.read_text(run.path(REPORT_NUMBERS)))
-    if report.facts.metrics_digest != _digest(run.storage.read_bytes(run.path(METRICS))):
-        raise MissingResultError(
-            f"{REPORT_PAGE} was made from an earlier {METRICS}: run `report --overwrite`."
-        )
-    return report
+def is_report_current(run: Run) -> bool:
+    """Whether the report that is there was made from the metrics.json that is there.
+
+    Raises:
+        MissingResultError: if one of them is not there.
+    """
+    numbers = json.loads(run.storage.read_text(run.path(REPORT_NUMBERS)))
+    return bool(
+        numbers["metrics_digest"] == metrics_digest(json.loads(run.storage.read_text(run.path(METRICS))))
+    )
 
 
 def report_of(run: Run, show_rows: int = 0) -> RunReport:
@@ -106,7 +81,7 @@ def report_of(run: Run, show_rows: int = 0) -> RunReport:
     history, no_history = _or_why(lambda: read_end_model(run).history)
     drift, no_drift = _or_why(lambda: _drift(run, matrix, class_names))
     rows = _rows(run, show_rows, class_names) if labels else ()
-    notes = tuple(note for note in (no_model, no_labels, no_metrics, no_history, no_drift) if note)
+    notes = dict.fromkeys(note for note in (no_model, no_labels, no_metrics, no_history, no_drift) if note)
     subject = Subject(
         table=run.config.table.path,
         num_data_points=counts.num_data_points,
@@ -116,8 +91,8 @@ def report_of(run: Run, show_rows: int = 0) -> RunReport:
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
     )
-    facts = _facts(subject, counts, matrix, model, labels, found or _NOTHING, drift)
-    return RunReport(replace(facts, training=history or (), rows=rows, notes=notes))
+    facts = facts_of(subject, counts, matrix.lf_runs, model, labels, found or Evaluated.nothing(), drift)
+    return RunReport(replace(facts, training=history or (), rows=rows, notes=tuple(notes)))
 
 
 def lf_facts_of(run: Run) -> tuple[tuple[LFFacts, ...], int, tuple[str, ...]]:
@@ -135,44 +110,6 @@ def lf_facts_of(run: Run) -> tuple[tuple[LFFacts, ...], int, tuple[str, ...]]:
     gold_votes = found.gold_votes if found else {}
     lfs = lf_facts(counts, _class_names(matrix), matrix.lf_runs, model, gold_votes)
     return lfs, counts.num_data_points, tuple(note for note in (no_model, no_metrics) if note)
-
-
-def _facts(
-    subject: Subject,
-    counts: VoteCounts,
-    matrix: LabelMatrix,
-    model: LabelModel | None,
-    labels: LabelHistogram | None,
-    found: _Found,
-    drift: Drift | None,
-) -> RunFacts:
-    lfs = lf_facts(counts, subject.classes, matrix.lf_runs, model, found.gold_votes)
-    coverage, agreement = coverage_of(counts), agreement_of(counts, model)
-    of_fit = _calibration(model.diagnostics.get("calibration")) if model else None
-    calibration = found.calibration or of_fit
-    quality = quality_of(model, labels, found.scores, calibration, agreement, lfs)
-    return RunFacts(
-        subject=subject,
-        coverage=coverage,
-        quality=quality,
-        advice=advice_of(subject, coverage, quality, lfs, agreement, calibration, drift),
-        lfs=lfs,
-        agreement=agreement,
-        class_balance=tuple(model.class_balance.tolist()) if model else (),
-        labels=labels,
-        calibration=calibration,
-        is_calibrated_on_fit=calibration is not None and found.calibration is None,
-        scores=found.scores,
-        differences=found.differences,
-        verdict=found.verdict,
-        training=(),
-        drift=drift,
-        rows=(),
-        warnings=model.warnings if model else (),
-        notes=(),
-        seconds=found.seconds,
-        metrics_digest=found.digest,
-    )
 
 
 def _or_why(read: Callable[[], T]) -> tuple[T | None, str]:
@@ -193,28 +130,13 @@ def _label_model_of(run: Run, counts: VoteCounts) -> LabelModel:
     return model
 
 
-def _metrics_of(run: Run, model: LabelModel | None) -> _Found:
-    content = run.storage.read_bytes(run.path(METRICS))
-    metrics = json.loads(content)
+def _metrics_of(run: Run, model: LabelModel | None) -> Evaluated:
+    metrics = json.loads(run.storage.read_text(run.path(METRICS)))
     if model is None or metrics["label_model_id"] != model.model_id:
         raise MissingResultError(
             f"{METRICS} was made from an earlier label_model.json: run `evaluate --overwrite`."
         )
-    comparison = metrics["comparison"] or {"differences": (), "verdict": ""}
-    judged = [lf for lf in metrics["lfs"] if lf["num_correct"] is not None]
-    return _Found(
-        scores=TypeAdapter(dict[str, Report]).validate_python(metrics["scores"]),
-        differences=TypeAdapter(tuple[Difference, ...]).validate_python(comparison["differences"]),
-        verdict=comparison["verdict"],
-        calibration=_calibration(metrics.get("label_calibration")),
-        gold_votes={lf["name"]: (lf["num_correct"], lf["num_incorrect"]) for lf in judged},
-        seconds=metrics["seconds"],
-        digest=_digest(content),
-    )
-
-
-def _calibration(content: object) -> Calibration | None:
-    return TypeAdapter(Calibration).validate_python(content) if content else None
+    return Evaluated.of(metrics)
 
 
 def _drift(run: Run, matrix: LabelMatrix, class_names: tuple[str, ...]) -> Drift | None:
@@ -231,10 +153,6 @@ def _rows(run: Run, num_rows: int, class_names: tuple[str, ...]) -> tuple[ShownR
         return ()
     labels, points = read_labels(run)[0], read_points(run)
     return least_certain_rows(labels, points, run.config.table.key, class_names, num_rows)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def _class_names(matrix: LabelMatrix) -> tuple[str, ...]:

@@ -149,7 +149,7 @@ def test_a_pipeline_leaves_every_result(storage, finished):
 def test_the_metrics_name_the_stages_the_labeling_functions_and_the_accuracies(finished):
     _, metrics = finished
     assert (metrics["num_data_points"], metrics["num_lfs"]) == (NUM_COMMENTS, len(LFS))
-    assert set(metrics["seconds"]) == set(STAGES) - {"evaluate"}
+    assert set(metrics["seconds"]) == set(STAGES) - {"evaluate", "report"}
     for name in ("majority_vote_accuracy", "label_accuracy", "end_model_accuracy"):
         assert 0.5 < metrics[name] <= 1
     assert metrics["scores"]["all.labels"]["all"]["num_data_points"] == NUM_COMMENTS

@@ -9,13 +9,16 @@ from dp_spark.labeling.lf_runs import SLOW_SHARE
 from dp_spark.report.quality import VOTE_COUNTS
 from dp_spark.report.run_facts import Coverage, Quality, Subject
 from dp_spark.report.vote_facts import Agreement, Drift, LFFacts
+from dp_spark.report.words import share_text, shortened
 
 MAX_ADVICE = 5
 LEAST_COVERED = 0.8  # of the data points; fewer are worth a sentence
+MANY_FAILURES = 0.001  # of the data points; fewer failures are less urgent than what makes labels wrong
 LEAST_SLOW_SECONDS = 60.0  # of Python time of all tasks together
 LEAST_GAIN = 0.05  # of accuracy over a guess; less is hardly worth a vote
 LEAST_JUDGED = 20  # gold labels, to say that a labeling function is wrong
 _MAX_NAMES = 3
+_MAX_CHARACTERS = 60  # of a name
 
 
 def advice_of(
@@ -40,15 +43,17 @@ def advice_of(
     """
     chance = 1 / len(subject.classes)
     found = [
-        *_failures(lfs, subject.num_data_points),
+        *_failures(lfs, subject.num_data_points, many=True),
         *_below_chance(lfs, chance),
         *_counted(subject, quality),
         *_overconfident(calibration),
         *_uncovered(coverage),
         *_dependent(agreement),
+        *_resembling(agreement),
         *_drifting(drift),
         *_near_chance(lfs, chance),
         *_underconfident(calibration),
+        *_failures(lfs, subject.num_data_points, many=False),
         *_silent(lfs),
         *_without_gold(quality),
         *_slow(lfs),
@@ -56,14 +61,19 @@ def advice_of(
     return tuple(found[:MAX_ADVICE])
 
 
-def _failures(lfs: Sequence[LFFacts], num_data_points: int) -> Iterator[str]:
+def _failures(lfs: Sequence[LFFacts], num_data_points: int, *, many: bool) -> Iterator[str]:
+    """Failures of labeling functions, if they are many, or if they are not."""
     failed = sorted((lf for lf in lfs if lf.num_errors), key=lambda lf: -(lf.num_errors or 0))
-    if failed:
-        num = sum(lf.num_errors or 0 for lf in failed)
-        share = (failed[0].num_errors or 0) / max(num_data_points, 1)
+    if not failed:
+        return
+    num, share = (
+        sum(lf.num_errors or 0 for lf in failed),
+        (failed[0].num_errors or 0) / max(num_data_points, 1),
+    )
+    if (share >= MANY_FAILURES) == many:
         yield (
-            f"{_names(failed)} failed {num:,} times and abstained there (the worst on {share:.1%} of the rows). "
-            "Correct them; the log has the type and line of the errors."
+            f"{_names(failed)} failed {num:,} times and abstained there (the worst on {share_text(share)} of the "
+            "rows). Correct them; the log has the type and line of the errors."
         )
 
 
@@ -153,14 +163,28 @@ def _dependent(agreement: Agreement) -> Iterator[str]:
         )
 
 
+def _resembling(agreement: Agreement) -> Iterator[str]:
+    pairs = [
+        p for p in agreement.unexplained if p.is_unexplained and not p.is_dependent and (p.score or 0.0) > 0
+    ]
+    if pairs:
+        worst = pairs[0]
+        more = f" (the worst of {len(pairs)} such pairs)" if len(pairs) > 1 else ""
+        yield (
+            f"{_quoted([worst.first, worst.second])} agree on {worst.agreement:.0%} of the rows they share, expected "
+            f"{worst.expected:.0%}{more}. If they look at the same thing, name them in label_model.dependencies."
+        )
+
+
 def _drifting(drift: Drift | None) -> Iterator[str]:
     drifting = [lf for lf in drift.lfs if lf.is_drifting] if drift else []
     if drift and drifting:
         lf = drifting[0]
+        what = f"{_quoted([lf.name])} votes {shortened(lf.class_name, _MAX_CHARACTERS)}"
         low, high = min(lf.class_shares), max(lf.class_shares)
         yield (
             f"{_quoted([lf.name for lf in drifting])} {_is_are(drifting)} not the same in all parts of the table: "
-            f"{lf.name!r} votes {lf.class_name} on {low:.1%} to {high:.1%} of the rows. Look at what changed "
+            f"{what} on {low:.1%} to {high:.1%} of the rows. Look at what changed "
             f"between parts ({drift.by})."
         )
 
@@ -187,7 +211,7 @@ def _slow(lfs: Sequence[LFFacts]) -> Iterator[str]:
     ]
     if slow and len(lfs) > 1:
         yield (
-            f"{slow[0].name!r} took {slow[0].share_of_time:.0%} of the time of all labeling functions. Write it for "
+            f"{_names(slow[:1])} took {slow[0].share_of_time:.0%} of the time of all labeling functions. Write it for "
             "batches, or as patterns or a Spark expression."
         )
 
@@ -204,7 +228,7 @@ def _names(lfs: Sequence[LFFacts]) -> str:
 
 
 def _quoted(names: Sequence[str]) -> str:
-    shown = [repr(name) for name in names[:_MAX_NAMES]]
+    shown = [repr(shortened(name, _MAX_CHARACTERS)) for name in names[:_MAX_NAMES]]
     if len(names) > _MAX_NAMES:
         return f"{', '.join(shown)} and {len(names) - _MAX_NAMES} more"
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -6,6 +6,8 @@ that both vote. A pair that agrees far more often looks at the same thing; one t
 what the model makes of either.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -40,14 +42,16 @@ def agreement_of(counts: VoteCounts, model: LabelModel | None) -> Agreement:
     checked, expected, scores = _residuals(counts, model)
     upper = np.triu(checked, 1)
     worst = _positions(upper, -np.abs(scores))[:MAX_PAIRS]
+    threshold = _threshold(scores[upper])
+    pairs = [(_pair(counts, *at), float(expected[at]), float(scores[at])) for at in worst]
     return Agreement(
         lfs=tuple(counts.lf_names[i] for i in shown),
         overlaps=tuple(_pair(counts, i, j) for i, j in _positions(np.triu(beside & among_shown, 1))),
         num_groups=len(groups),
         num_alone=int((votes & ~beside.any(axis=1)).sum()),
-        unexplained=tuple(_pair(counts, i, j, expected, scores, dependent) for i, j in worst),
+        unexplained=tuple(_judged(*pair, threshold, dependent) for pair in pairs),
         num_checked=int(upper.sum()),
-        num_beyond_chance=int((np.abs(scores[upper]) > _threshold(scores[upper])).sum()),
+        num_beyond_chance=int((np.abs(scores[upper]) > threshold).sum()),
         misfit=float((scores[upper] ** 2).mean()) if upper.any() else None,
         dependent_lfs=dependent,
     )
@@ -112,24 +116,20 @@ def _positions(pairs: Mask, order: Vector | None = None) -> list[tuple[int, int]
     return [(int(rows[at]), int(columns[at])) for at in ranks]
 
 
-def _pair(
-    counts: VoteCounts,
-    i: int,
-    j: int,
-    expected: Vector | None = None,
-    scores: Vector | None = None,
-    dependent: tuple[tuple[str, ...], ...] = (),
-) -> Pair:
-    first, second = counts.lf_names[i], counts.lf_names[j]
+def _pair(counts: VoteCounts, i: int, j: int) -> Pair:
     num = int(counts.overlaps[i, j])
-    return Pair(
-        first=first,
-        second=second,
-        num_overlaps=num,
-        agreement=int(counts.agreements[i, j]) / num,
-        expected=None if expected is None else float(expected[i, j]),
-        score=None if scores is None else float(scores[i, j]),
-        is_dependent=any({first, second} <= set(group) for group in dependent),
+    return Pair(counts.lf_names[i], counts.lf_names[j], num, int(counts.agreements[i, j]) / num)
+
+
+def _judged(
+    pair: Pair, expected: float, score: float, threshold: float, dependent: Sequence[Sequence[str]]
+) -> Pair:
+    return replace(
+        pair,
+        expected=expected,
+        score=score,
+        is_dependent=any({pair.first, pair.second} <= set(group) for group in dependent),
+        is_unexplained=bool(abs(score) > threshold),
     )
 
 

@@ -60,7 +60,7 @@ def render(facts: RunFacts) -> str:
         svg=Markup,
         score_name=score_name,
     )
-    sections = (_lf_section(facts), _label_section(facts), _gold_section(facts), _end_section(facts))
+    sections = (_lf_section(facts), _label_section(facts), _end_section(facts))
     return environment.get_template(TEMPLATE).render(
         facts=facts,
         title=printable(facts.subject.table.rstrip("/").rpartition("/")[2] or facts.subject.table),
@@ -83,27 +83,22 @@ def _lf_section(facts: RunFacts) -> Section:
 
 
 def _label_section(facts: RunFacts) -> Section:
-    if not facts.labels:
-        return Section("Labels", ())
-    return _section("Labels", label_histogram(facts.labels, facts.subject.classes), class_bars(facts.labels))
-
-
-def _gold_section(facts: RunFacts) -> Section:
-    k, calibration = len(facts.subject.classes), facts.calibration
+    classes, labels, calibration = facts.subject.classes, facts.labels, facts.calibration
     shown = next((name for name in CONFUSIONS if name in facts.scores), None)
     return _section(
-        "Against gold labels",
+        "Labels",
+        label_histogram(labels, classes) if labels else None,
+        class_bars(labels) if labels else None,
         score_rows(facts.scores),
-        calibration_dots(calibration, k, facts.is_calibrated_on_fit) if calibration else None,
-        confusion_matrix(facts.scores[shown].all, facts.subject.classes, score_name(shown))
-        if shown
-        else None,
+        calibration_dots(calibration, len(classes), facts.is_calibrated_on_fit) if calibration else None,
+        confusion_matrix(facts.scores[shown].all, classes, shown) if shown else None,
     )
 
 
 def _end_section(facts: RunFacts) -> Section:
-    drift = drift_panels(facts.drift) if facts.drift else None
-    return _section("Parts of the table, and training", drift, training_curves(facts.training))
+    drift, training = drift_panels(facts.drift) if facts.drift else None, training_curves(facts.training)
+    titles = [title for title, plot in (("Parts of the table", drift), ("Training", training)) if plot]
+    return _section(" and ".join(titles), drift, training)
 
 
 def _section(title: str, *plots: Plot | None) -> Section:

@@ -51,6 +51,8 @@ def quality_of(
     report = scores.get(GOLD_SCORES)
     if report and report.all.accuracy is not None and report.all.num_data_points >= LEAST_GOLD:
         return _by_gold(report, reasons, doubts)
+    if calibration and calibration.num_gold >= LEAST_GOLD and calibration.accuracy is not None:
+        return _by_fitted_gold(calibration, reasons, doubts)
     confidence = labels.mean_confidence if labels else None
     doubts = [
         "There are no gold labels: nothing outside of the votes says whether labels are right.",
@@ -82,6 +84,15 @@ def _by_gold(report: Report, reasons: Sequence[str], doubts: Sequence[str]) -> Q
     return Quality(headline, scores.accuracy, interval, "gold", tuple(reasons), tuple(doubts))
 
 
+def _by_fitted_gold(calibration: Calibration, reasons: Sequence[str], doubts: Sequence[str]) -> Quality:
+    headline = (
+        f"{calibration.accuracy:.1%} of the labels are right on {calibration.num_gold:,} rows with votes and gold that "
+        "the fit was given."
+    )
+    optimistic = "These gold labels were given to the fit: on others, fewer labels may be right."
+    return Quality(headline, calibration.accuracy, None, "gold", tuple(reasons), (optimistic, *doubts))
+
+
 def _gold_reasons(calibration: Calibration | None, lfs: Sequence[LFFacts]) -> list[str]:
     found = []
     if calibration and calibration.num_gold >= LEAST_GOLD and not calibration.is_miscalibrated:
@@ -95,8 +106,8 @@ def _gold_reasons(calibration: Calibration | None, lfs: Sequence[LFFacts]) -> li
     inside = [lf for lf in judged if lf.interval and _is_near(lf)]
     if judged and len(inside) >= len(judged) / 2:
         found.append(
-            f"Estimates meet truth: for {len(inside)} of {len(judged)} labeling functions the accuracy on gold lies in "
-            "the interval that was estimated."
+            f"Estimates meet truth: for {len(inside)} of {len(judged)} labeling functions the accuracy on gold meets "
+            "the interval that was estimated from votes."
         )
     return found
 

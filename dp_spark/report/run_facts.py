@@ -109,7 +109,7 @@ class RunFacts:
         warnings: of the label model.
         notes: what is not in the report, and why.
         seconds: wall-clock seconds of the stages, by name.
-        metrics_digest: the SHA-256 of the metrics.json that it was made from; empty without.
+        metrics_digest: the SHA-256 of the metrics.json that it was made from, but for its times; empty without.
     """
 
     subject: Subject

@@ -50,6 +50,7 @@ class Pair:
         expected: what the label model expects of it; None if it says nothing of this pair.
         score: agreement less expectation, in standard errors; None likewise.
         is_dependent: whether the fit took them as dependent.
+        is_unexplained: whether it stands out from chance, and from how other pairs scatter.
     """
 
     first: str
@@ -59,6 +60,7 @@ class Pair:
     expected: float | None = None
     score: float | None = None
     is_dependent: bool = False
+    is_unexplained: bool = False
 
 
 @dataclass(frozen=True)

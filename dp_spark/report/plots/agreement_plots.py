@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
 
 from dp_spark.report.plots.figure import (
     FIRST,
@@ -21,6 +20,7 @@ from dp_spark.report.plots.figure import (
     Plot,
     in_style,
     new_figure,
+    percent_ticks,
     svg_of,
 )
 from dp_spark.report.vote_facts import Agreement, Pair
@@ -123,7 +123,7 @@ def agreement_dots(agreement: Agreement) -> Plot | None:
         axes.set_xlim(low, 1.03)
         axes.set_ylim(low, 1.03)
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(PercentFormatter(1, decimals=0))
+            axis.set_major_formatter(percent_ticks())
         axes.set_xlabel("agreement that the label model expects")
         axes.set_ylabel("agreement")
         axes.grid()
@@ -146,7 +146,8 @@ def agreement_dots(agreement: Agreement) -> Plot | None:
     return Plot(
         name,
         "Does the label model explain who agrees?",
-        f"Each dot is a pair of labeling functions. On the line it does; above it the two look at the same thing.{of}",
+        f"Each dot is a pair of labeling functions. On the line it does; far above it they may look at "
+        f"the same thing.{of}",
         svg,
     )
 
@@ -168,12 +169,12 @@ def unexplained_pairs(agreement: Agreement) -> Plot | None:
             axes.plot(pair.agreement, at, marker, color=color, markersize=5.5, gid=f"pair-{at}")
             titles[f"pair-{at}"] = _pair_title(pair)
         names = [f"{shortened(pair.first, 22)}\n{shortened(pair.second, 22)}" for pair in pairs]
-        axes.set_yticks(range(len(pairs)), names, color=INK, parse_math=False, linespacing=1.05)
+        axes.set_yticks(range(len(pairs)), names, color=INK, parse_math=False, linespacing=1.25)
         axes.set_ylim(-0.7, len(pairs) - 0.3)
         values = [value for pair in pairs for value in (pair.expected or 0.0, pair.agreement)]
         margin = 0.05 * (max(values) - min(values)) + 0.01
         axes.set_xlim(max(min(values) - margin, -0.02), min(max(values) + margin, 1.02))
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.xaxis.set_major_formatter(percent_ticks())
         axes.set_xlabel("share of joint votes that agree")
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)

@@ -2,13 +2,23 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
-from dp_spark.report.plots.figure import FIRST, INK, LIGHT, SECOND, Plot, in_style, new_figure, svg_of
+from dp_spark.report.plots.figure import (
+    FIRST,
+    INK,
+    LIGHT,
+    SECOND,
+    Plot,
+    in_style,
+    new_figure,
+    percent_ticks,
+    svg_of,
+)
 from dp_spark.report.vote_facts import Drift, LFDrift
 from dp_spark.report.words import printable, shortened
 
-CHANCE_ERRORS = 3.0  # standard errors around the mean that chance explains
+CHANCE_ERRORS = 2.0  # standard errors around the mean, which chance alone seldom leaves
 _PANEL_HEIGHT = 74.0  # points
 _NUM_COLUMNS = 2
 
@@ -56,14 +66,16 @@ def _draw(axes: Axes, drift: Drift, lf: LFDrift, panel: int) -> dict[str, str]:
             f"{lf.class_name} on {share:.1%}"
         )
     star = " \N{BLACK DIAMOND}" if lf.is_drifting else ""
-    axes.set_title(
-        f"{shortened(lf.name, 24)}{star}", loc="left", fontsize=8, color=INK, pad=4, parse_math=False
-    )
+    name = f"{shortened(lf.name, 15 if is_narrower else 24)}{star}"
+    axes.set_title(name, loc="left", fontsize=8, color=INK, pad=4, parse_math=False)
+    if is_narrower:
+        dashed = f"dashed: {shortened(lf.class_name, 7)}"
+        axes.set_title(dashed, loc="right", fontsize=7.5, color=SECOND, pad=4, parse_math=False)
     axes.set_ylim(0, max(float(coverages.max()) * 1.15, mean * 1.3, 1e-9))
     axes.set_xlim(-0.5, len(at) - 0.5)
     axes.set_xticks([])
     axes.yaxis.set_major_locator(MaxNLocator(nbins=3))
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.yaxis.set_major_formatter(percent_ticks())
     axes.tick_params(labelsize=7)
     axes.grid(axis="y")
     return titles
@@ -74,6 +86,6 @@ def _caption(drift: Drift) -> str:
     said = {0: "None of them differs", 1: "One of them differs"}.get(num, f"{num} of them differ")
     first, last = printable(drift.parts[0].name), printable(drift.parts[-1].name)
     return (
-        f"Coverage by part of the table ({drift.by}, {first} to {last}, left to right), dashed the share for one "
-        f"class; shaded what chance explains. {said} beyond chance, and by enough to matter (\N{BLACK DIAMOND})."
+        f"Coverage by part of the table ({drift.by}, {first} to {last}, left to right), dashed what of it is for one "
+        f"class; shaded what chance seldom leaves. {said} beyond chance, and by enough to matter (\N{BLACK DIAMOND})."
     )

@@ -2,7 +2,8 @@
 
 Matplotlib writes CSS (`style` attributes and a style sheet for the whole page); here they become attributes of SVG,
 which a content security policy does not forbid, which a page can override for dark screens, and which keep figures
-on one page apart. Texts stay texts, in the page's font. Widths are in points, for a column of 360: a phone's.
+on one page apart. Texts stay texts, in the page's font. The width is that of a
+phone's column, so that texts are large enough there.
 """
 
 import io
@@ -15,6 +16,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from dp_spark.report.words import printable
 
@@ -22,7 +24,7 @@ INK, MUTED, GRID = "#1f2a37", "#667281", "#e3e7ec"
 FIRST, SECOND, LIGHT, WARM = "#2f6690", "#d17a22", "#a9c2d6", "#b3402a"
 PAPER = "#ffffff"
 
-WIDTH = 360.0  # points
+WIDTH = 340.0  # points
 _POINTS_PER_INCH = 72
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _DROPPED_PROPERTIES = {"font-family", "font", "stroke-linejoin", "stroke-linecap", "stroke-miterlimit"}
@@ -111,6 +113,11 @@ def new_figure(
         hspace=spacing.get("hspace", 0.2),
     )
     return figure, [axes for row in grid for axes in row]
+
+
+def percent_ticks() -> FuncFormatter:
+    """Ticks of shares as percent, without digits that say nothing."""
+    return FuncFormatter(lambda share, _: f"{100 * share:.3g}%")
 
 
 def svg_of(figure: Figure, name: str, label: str, titles: Mapping[str, str]) -> str:

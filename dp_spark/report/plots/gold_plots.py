@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.ticker import PercentFormatter
 
 from dp_spark.label_model.calibration import Calibration
 from dp_spark.report.plots.figure import (
@@ -14,9 +13,11 @@ from dp_spark.report.plots.figure import (
     MUTED,
     PAPER,
     SECOND,
+    WIDTH,
     Plot,
     in_style,
     new_figure,
+    percent_ticks,
     svg_of,
 )
 from dp_spark.report.scores import Report, Scores
@@ -62,7 +63,7 @@ def score_rows(scores: Mapping[str, Report]) -> Plot | None:
         axes.set_ylim(-0.7, len(rows) - 0.3)
         margin = 0.06 * (max(values) - min(values)) + 0.005
         axes.set_xlim(min(values) - margin, min(max(values) + margin, 1.01))
-        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.xaxis.set_major_formatter(percent_ticks())
         axes.set_xlabel("accuracy")
         axes.grid(axis="x")
         axes.spines["left"].set_visible(False)
@@ -111,7 +112,7 @@ def calibration_dots(calibration: Calibration, num_classes: int, is_of_fit: bool
         axes.set_xlim(1 / num_classes - 0.03, 1.03)
         axes.set_ylim(low - 0.05, 1.04)
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(PercentFormatter(1, decimals=0))
+            axis.set_major_formatter(percent_ticks())
         axes.set_xlabel("how sure labels are")
         axes.set_ylabel("how many are right")
         axes.grid()
@@ -133,7 +134,7 @@ def confusion_matrix(scores: Scores, class_names: Sequence[str], of: str) -> Plo
     Args:
         scores: of a table of labels.
         class_names: what the k classes are called.
-        of: the table.
+        of: the table, as metrics.json calls it.
     """
     counts = np.array(scores.confusion)
     if not counts.sum():
@@ -144,7 +145,7 @@ def confusion_matrix(scores: Scores, class_names: Sequence[str], of: str) -> Plo
     side = min(52.0, 236 / num)
     height, left = side * num + 56, 100.0
     with in_style(name):
-        figure, (axes,) = new_figure(height, left=left, right=360 - left - side * num, top=40, bottom=16)
+        figure, (axes,) = new_figure(height, left=left, right=WIDTH - left - side * num, top=40, bottom=16)
         titles = {}
         for row in range(num):
             for column in range(num):
@@ -172,11 +173,11 @@ def confusion_matrix(scores: Scores, class_names: Sequence[str], of: str) -> Plo
         axes.xaxis.tick_top()
         for spine in axes.spines.values():
             spine.set_visible(False)
-        svg = svg_of(figure, name, f"confusion of {of} with gold", titles)
+        svg = svg_of(figure, name, f"confusion of {score_name(of)} with gold", titles)
     return Plot(
         name,
         "What is taken for what",
-        f"Lines are gold classes, columns what {of} calls them; shade is the share of the line.",
+        f"Lines are gold classes, columns those of {score_name(of)} rows; shade is the share of the line.",
         svg,
     )
 

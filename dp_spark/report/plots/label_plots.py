@@ -2,9 +2,20 @@
 
 from collections.abc import Sequence
 
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
-from dp_spark.report.plots.figure import FIRST, INK, LIGHT, MUTED, PAPER, Plot, in_style, new_figure, svg_of
+from dp_spark.report.plots.figure import (
+    FIRST,
+    INK,
+    LIGHT,
+    MUTED,
+    PAPER,
+    Plot,
+    in_style,
+    new_figure,
+    percent_ticks,
+    svg_of,
+)
 from dp_spark.report.vote_facts import LabelClass, LabelHistogram
 from dp_spark.report.words import share_text, shortened
 
@@ -42,7 +53,8 @@ def label_histogram(labels: LabelHistogram, class_names: Sequence[str]) -> Plot:
                 f"{bucket.num_uncovered:,} without"
             )
         axes.set_xlim(buckets[0].low, 1.0)
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.yaxis.set_major_formatter(percent_ticks())
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
         axes.set_ylabel("share of rows")
         what = (
             f"P({shortened(class_names[1], 20)})" if is_binary else "probability of the most probable class"

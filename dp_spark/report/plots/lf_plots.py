@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import PercentFormatter
 
 from dp_spark.report.plots.figure import (
     FIRST,
@@ -18,6 +17,7 @@ from dp_spark.report.plots.figure import (
     Plot,
     in_style,
     new_figure,
+    percent_ticks,
     svg_of,
 )
 from dp_spark.report.plots.text_places import name_dots
@@ -26,6 +26,7 @@ from dp_spark.report.words import lf_title, share_text, shortened
 
 MAX_ROWS = 30  # labeling functions that are shown one by one
 MAX_NAMED = 12  # of the dots
+MANY_DOTS = 60  # more are drawn smaller
 _ROW_HEIGHT = 15.0  # points
 _LOG_RATIO = 30.0  # between the largest and the least coverage, from which on the axis is logarithmic
 
@@ -86,7 +87,7 @@ def _draw_accuracies(axes: Axes, shown: Sequence[LFFacts], num_classes: int) -> 
     axes.set_yticks(range(len(shown)), [shortened(lf.name, 21) for lf in shown], color=INK, parse_math=False)
     axes.set_ylim(-0.7, len(shown) - 0.3)
     axes.set_xlim(max(np.floor(least * 10) / 10 - 0.02, -0.02), 1.02)
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.xaxis.set_major_formatter(percent_ticks())
     axes.set_xlabel("accuracy")
     axes.grid(axis="x")
     axes.spines["left"].set_visible(False)
@@ -115,7 +116,9 @@ def _draw_coverages(axes: Axes, shown: Sequence[LFFacts]) -> None:
 
 
 def _legend(shown: Sequence[LFFacts]) -> list[Line2D]:
-    found = [Line2D([], [], marker="o", linestyle="", color=FIRST, markersize=5.5, label="estimated")]
+    found = []
+    if any(lf.interval for lf in shown):
+        found.append(Line2D([], [], marker="o", linestyle="", color=FIRST, markersize=5.5, label="estimated"))
     if any(lf.interval is None for lf in shown):
         found.append(
             Line2D(
@@ -150,41 +153,22 @@ def accuracy_dots(lfs: Sequence[LFFacts], num_classes: int) -> Plot | None:
     name = "accuracy-dots"
     with in_style(name):
         figure, (axes,) = new_figure(250, left=42, top=24, bottom=36)
-        titles = {}
         axes.axhline(1 / num_classes, color=MUTED, linestyle=(0, (3, 3)), linewidth=0.9)
-        for at, lf in enumerate(known):
-            if lf.interval:
-                axes.plot(
-                    [lf.coverage] * 2,
-                    lf.interval,
-                    color=LIGHT,
-                    linewidth=2.2,
-                    solid_capstyle="butt",
-                    zorder=1,
-                )
-            one_sided = len(lf.votes) == 1
-            axes.plot(
-                lf.coverage, lf.accuracy or 0.0, "^" if one_sided else "o", color=SECOND if one_sided else FIRST,
-                markerfacecolor=PAPER if lf.interval is None else None, markersize=5.5, gid=f"lf-{at}", zorder=2,
-            )  # fmt: skip
-            titles[f"lf-{at}"] = lf_title(lf)
+        titles = _draw_dots(axes, known)
         _scale_coverage(axes, [lf.coverage for lf in known])
-        low = min(
-            [
-                1 / num_classes,
-                *(lf.accuracy or 0.0 for lf in known),
-                *(lf.interval[0] for lf in known if lf.interval),
-            ]
-        )
+        low = min(1 / num_classes, *(_lowest(lf) for lf in known))
         axes.set_ylim(max(low - 0.05, -0.03), 1.03)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_formatter(percent_ticks())
         axes.set_ylabel("accuracy")
         axes.grid()
         axes.legend(
             handles=_kinds(known), loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, handletextpad=0.2
         )
         name_dots(
-            axes, [(lf.coverage, lf.accuracy or 0.0) for lf in known], [lf.name for lf in known[:MAX_NAMED]]
+            axes,
+            [(lf.coverage, lf.accuracy or 0.0) for lf in known],
+            [lf.name for lf in known[:MAX_NAMED]],
+            [(lf.coverage, *lf.interval) for lf in known if lf.interval],
         )
         svg = svg_of(figure, name, "accuracy of labeling functions against coverage", titles)
     return Plot(
@@ -195,6 +179,27 @@ def accuracy_dots(lfs: Sequence[LFFacts], num_classes: int) -> Plot | None:
     )
 
 
+def _draw_dots(axes: Axes, lfs: Sequence[LFFacts]) -> dict[str, str]:
+    titles, is_crowded = {}, len(lfs) > MANY_DOTS
+    for at, lf in enumerate(lfs):
+        if lf.interval:
+            width = 1.2 if is_crowded else 2.2
+            axes.plot(
+                [lf.coverage] * 2, lf.interval, color=LIGHT, linewidth=width, solid_capstyle="butt", zorder=1
+            )
+        marker, color = ("^", SECOND) if len(lf.votes) == 1 else ("o", FIRST)
+        axes.plot(
+            lf.coverage, lf.accuracy or 0.0, marker, color=color, markersize=4 if is_crowded else 5.5, zorder=2,
+            markerfacecolor=PAPER if lf.interval is None else color, gid=f"lf-{at}",
+        )  # fmt: skip
+        titles[f"lf-{at}"] = lf_title(lf)
+    return titles
+
+
+def _lowest(lf: LFFacts) -> float:
+    return min(lf.accuracy or 0.0, *(lf.interval or (1.0,)))
+
+
 def _scale_coverage(axes: Axes, coverages: Sequence[float]) -> None:
     low, high = min(coverages), max(coverages)
     if high / low > _LOG_RATIO:
@@ -203,7 +208,7 @@ def _scale_coverage(axes: Axes, coverages: Sequence[float]) -> None:
         axes.minorticks_off()
     else:
         axes.set_xlim(0, high * 1.12)
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=None if high > 0.05 else 1))
+    axes.xaxis.set_major_formatter(percent_ticks())
     axes.set_xlabel("coverage: share of rows voted on")
 
 

@@ -16,17 +16,26 @@ _DOT = 4.0  # half the width of a dot
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
-def name_dots(axes: Axes, dots: Sequence[tuple[float, float]], names: Sequence[str]) -> None:
+def name_dots(
+    axes: Axes,
+    dots: Sequence[tuple[float, float]],
+    names: Sequence[str],
+    bars: Sequence[tuple[float, float, float]] = (),
+) -> None:
     """Write names beside dots, the first ones first; a name without a free place is left out.
 
     Args:
         axes: with its final limits and scales.
         dots: where they are, in the axes' units.
         names: of the first of the dots.
+        bars: upright ones that names should not cross: their place, low and high end.
     """
     at = [tuple(map(float, axes.transData.transform(dot))) for dot in dots]
     # What is taken: one box for each dot, and those of the names.
     taken = [(x - _DOT, y - _DOT, x + _DOT, y + _DOT) for x, y in at]
+    for place, low, high in bars:
+        (x, bottom), (_, top) = axes.transData.transform([(place, low), (place, high)])
+        taken.append((x - 1, bottom, x + 1, top))
     frame = axes.get_window_extent()
     for (x, y), name in zip(at, names, strict=False):
         text = shortened(name, MAX_CHARACTERS)

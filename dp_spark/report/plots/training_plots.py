@@ -29,7 +29,8 @@ def training_curves(history: Sequence[Mapping[str, float]]) -> Plot | None:
     return Plot(
         name,
         "Training of the end model",
-        f"{len(history):,} epochs; at the end {values}, against probabilistic labels. Still falling: train longer.",
+        f"{len(history):,} epochs; at the end {values}, against probabilistic labels. "
+        "If the loss still falls there, train longer.",
         svg,
     )
 
