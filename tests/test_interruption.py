@@ -1,4 +1,4 @@
-"""Signals, for real: processes that run a pipeline on Spark, or none, are signalled, and what they leave is looked at."""
+"""Signals, for real: processes with Spark at work, and without, are signalled, and what they leave is looked at."""
 
 import os
 import signal
