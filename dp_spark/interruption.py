@@ -160,6 +160,7 @@ def _handler_of_ours() -> Iterator[None]:
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
     is_second = bool(_state.received) and not _state.is_forced
+    _state.is_forced = False
     if is_second and time.monotonic() - _state.received_at < _SAME_SECONDS:
         return
     if is_second and _state.ends_process:
@@ -190,6 +191,8 @@ def _cancel_all(number: int) -> None:
     """Cancel until the main thread has raised; then, in a job, see that the process ends in time."""
     started = time.monotonic()
     while _state.received == number and time.monotonic() - started < _WAIT_SECONDS:
+        if _state.is_raised and not _state.cancels:
+            break
         for cancel in list(_state.cancels):
             try:
                 cancel()

@@ -150,6 +150,11 @@ def run_job(main: Callable[[], None]) -> None:
     except (PySparkException, Py4JJavaError) as problem:
         first = " ".join(str(problem).split("\n")[:_NUM_TRACE_LINES]).strip()
         _end(problem, f"Spark failed: {first}\n({_WHOLE_TRACE})", EXIT_INTERNAL)
+    except Exception as problem:  # a defect, which ends with Python's own trace
+        if is_json():
+            _end(problem, f"{type(problem).__name__}: {problem}", EXIT_INTERNAL)
+        logger.debug("a defect", exc_info=True)
+        raise
 
 
 def _end(problem: BaseException, text: str, exit_code: int) -> NoReturn:

@@ -71,6 +71,7 @@ BOUNDED = {
     "dp_spark.tables": (3, "NUM_EXAMPLES keys to show in an error, by limit; one row of sums"),
 }
 COLLECTING = {"collect", "toPandas", "toLocalIterator", "toArrow"}
+WITH_NAMED_JOBS = {"_refuse_null_keys", "_refuse_repeated_keys"}  # what calls them names Spark's jobs
 
 
 def parsed(module: str) -> ast.Module:
@@ -144,6 +145,18 @@ def collecting(tree: ast.Module) -> int:
     return sum(isinstance(node, ast.Attribute) and node.attr in COLLECTING for node in ast.walk(tree))
 
 
+def unnamed_jobs(tree: ast.AST, function: str = "") -> set[str]:
+    """The functions that collect outside of a block `with named_jobs(...)`."""
+    found = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.With) and any("named_jobs" in ast.dump(item) for item in node.items):
+            continue
+        if isinstance(node, ast.Attribute) and node.attr in COLLECTING:
+            found.add(function)
+        found |= unnamed_jobs(node, node.name if isinstance(node, ast.FunctionDef) else function)
+    return found
+
+
 def test_imports_have_no_cycles():
     graph = {module: imported(module_level(parsed(module))) & set(MODULES) for module in MODULES}
     assert graph["dp_spark.tables"] >= {"dp_spark.storage", "dp_spark.worker_errors"}
@@ -193,6 +206,17 @@ def test_outward_acts_would_be_found():
 def test_rows_reach_the_driver_only_where_they_are_bounded():
     found = {module: collecting(parsed(module)) for module in MODULES}
     assert {m: n for m, n in found.items() if n} == {m: n for m, (n, _) in BOUNDED.items()}
+
+
+def test_spark_jobs_that_collect_say_what_they_do():
+    found = set().union(*(unnamed_jobs(parsed(module)) for module in MODULES))
+    assert found == WITH_NAMED_JOBS
+
+
+def test_a_job_without_a_name_would_be_found():
+    text = "def f():\n    with named_jobs(s, 'x'):\n        a.collect()\n    return [b for b in c.collect()]"
+    assert unnamed_jobs(ast.parse(text)) == {"f"}
+    assert unnamed_jobs(ast.parse(text.replace("c.collect()", "c"))) == set()
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda path: path.name)

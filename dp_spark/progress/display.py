@@ -21,6 +21,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 _SHORT_SECONDS = 1.0  # what is done sooner is not shown
 _COLUMNS = 80
+_MIN_TITLE, _MIN_BAR = 12, 14  # characters, with the bar's edges
 
 
 class Display(Protocol):
@@ -105,9 +106,11 @@ class Bar:
         self._bar.total, self._bar.n = snapshot.num_parts or None, snapshot.num_done
         numbers = snapshot.text.replace("{", "{{").replace("}", "}}")
         self._bar.bar_format = "{desc} |{bar}| " + numbers if snapshot.num_parts else "{desc}, " + numbers
+        num_columns = _num_columns()
         if type(self._bar) is tqdm:
-            self._bar.ncols = _num_columns()
-        self._bar.set_description_str(snapshot.title, refresh=False)
+            self._bar.ncols = num_columns
+        room = max(_MIN_TITLE, num_columns - len(snapshot.text) - _MIN_BAR)
+        self._bar.set_description_str(_shortened(snapshot.title, room), refresh=False)
         self._bar.refresh()
 
     def close(self) -> None:
@@ -136,6 +139,10 @@ def _new_bar() -> "tqdm[None]":
     kind = importlib.import_module("tqdm.notebook").tqdm if has_widgets else tqdm
     bar: tqdm[None] = kind(total=1, leave=False, mininterval=0, file=sys.stderr)
     return bar
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _num_columns() -> int:
