@@ -20,6 +20,12 @@ for arguments in json.loads(sys.argv[1]):
     print("$ dp-spark", *arguments, flush=True)
     main(arguments)
 """
+QUICK = [
+    "--set",
+    "end_model.num_epochs=1",
+    "--set",
+    "evaluation.gold_end_model=false",
+]  # what follows from labels
 TIMEOUT_SECONDS = 600
 
 
@@ -73,7 +79,7 @@ def run(commands: list[str], place: Path) -> dict[str, str]:
     if words[0][0] == "python":
         arguments = [sys.executable, *words[0][1:]]
     else:
-        arguments = [sys.executable, "-c", SEVERAL, json.dumps([each[1:] for each in words])]
+        arguments = [sys.executable, "-c", SEVERAL, json.dumps([quickly(each[1:]) for each in words])]
     done = subprocess.run(
         arguments, capture_output=True, text=True, cwd=place, timeout=TIMEOUT_SECONDS,
         env={**os.environ, "PYTHONPATH": str(ROOT), "SPARK_LOCAL_IP": "127.0.0.1"}, check=False,
@@ -83,23 +89,27 @@ def run(commands: list[str], place: Path) -> dict[str, str]:
     return {part.partition("\n")[0]: part.partition("\n")[2] for part in parts}
 
 
-def test_what_the_page_names_is_there(project):
+def quickly(arguments: list[str]) -> list[str]:
+    return arguments + QUICK if arguments[0] == "run" else arguments
+
+
+def metrics(place: Path, name: str) -> dict[str, object]:
+    return json.loads((place / "output" / name / "metrics.json").read_text())
+
+
+def test_the_page_says_what_the_first_run_finds(project):
     place, printed = project
-    for run_name in ("first", "second"):
-        output = place / "output" / run_name
-        assert {"labels", "predictions", "metrics.json"} <= set(os.listdir(output))
-    metrics = json.loads((place / "output" / "first" / "metrics.json").read_text())
-    assert metrics["num_data_points"] == 600
-    assert metrics["num_lfs"] == 3
-    assert metrics["label_accuracy"] > 0.75
     assert list(printed)[0] == "init my_project"
+    assert {"labels", "predictions"} <= set(os.listdir(place / "output" / "first"))
+    found = metrics(place, "first")
+    assert found["num_data_points"] == 600
+    assert round(found["share_covered"], 2) == 0.85
+    assert round(found["label_accuracy"], 2) == 0.86
+    assert "are not determined" in found["warnings"][0]
 
 
-def test_the_second_try_covers_more(project):
-    place, _ = project
-    first, second = (
-        json.loads((place / "output" / name / "metrics.json").read_text()) for name in ("first", "second")
-    )
-    assert second["num_lfs"] == 4
-    assert second["share_covered"] > first["share_covered"]
-    assert second["label_accuracy"] > first["label_accuracy"]
+def test_the_page_says_what_the_second_run_finds(project):
+    found = metrics(project[0], "second")
+    assert round(found["share_covered"], 2) == 0.95
+    assert round(found["label_accuracy"], 2) == 0.94
+    assert found["warnings"] == []
