@@ -5,6 +5,11 @@ import click
 from dp_spark.cli.doing import do, do_on_run
 from dp_spark.cli.options import Source, Speech, with_source, with_speech
 
+_resume = click.option(
+    "--resume", is_flag=True, help="The run would go on after the stages that are complete."
+)
+_overwrite = click.option("--overwrite", is_flag=True, help="The run would replace results that are there.")
+
 
 @click.command("init")
 @click.argument("directory", default=".")
@@ -19,26 +24,36 @@ def init(speech: Speech, directory: str, force: bool) -> None:
 
 
 @click.command("validate")
+@click.option("--deep", is_flag=True, help="Also read the whole table: null and duplicate keys, null inputs.")
 @click.option(
-    "--deep", is_flag=True, help="Also read the whole table: null and duplicate keys, values of columns."
+    "--sample-rows",
+    "num_sample_rows",
+    default=100,
+    show_default=True,
+    help="To try the labeling functions on.",
 )
+@_resume
+@_overwrite
 @with_source
 @with_speech
-def validate(speech: Speech, source: Source, deep: bool) -> None:
-    """All problems at once, before any long work.
+def validate(speech: Speech, source: Source, **options: object) -> None:
+    """All problems of a run at once, before any long work.
 
     Looks at the configuration, the labeling functions, the table's columns, the output, Java, Spark and the
-    package versions of driver and executors, and tries the labeling functions on a few rows.
+    package versions of driver and executors, and tries the labeling functions on a few rows. Ends with 2 if there
+    is a problem.
     """
-    do("dp_spark.cli.checking:validate", speech, source=source, deep=deep)
+    do("dp_spark.cli.checking:validate", speech, source=source, **options)
 
 
 @click.command("plan")
+@_resume
+@_overwrite
 @with_source
 @with_speech
-def plan(speech: Speech, source: Source) -> None:
+def plan(speech: Speech, source: Source, overwrite: bool, resume: bool) -> None:
     """What a run would do, on which files, partitions, rows and sizes; runs nothing."""
-    do_on_run("dp_spark.commands.plan:plan", speech, source)
+    do_on_run("dp_spark.commands.plan:plan", speech, source, overwrite=overwrite, ships=False, resume=resume)
 
 
 @click.command("try")

@@ -1,6 +1,6 @@
 """`dp-spark validate`: all that would stop a run, found at once and before any work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -27,6 +27,7 @@ def validate(
     source: str,
     open_run: Callable[[PipelineConfig], Run],
     *,
+    settings: Sequence[str] = (),
     resume: bool = False,
     deep: bool = False,
     num_sample_rows: int = NUM_SAMPLE_ROWS,
@@ -37,11 +38,12 @@ def validate(
         text: of the configuration.
         source: where it came from.
         open_run: opens the session and makes the run.
+        settings: "section.key=value" each, instead of what the text says.
         resume: whether the run would go on after complete stages.
         deep: look at the keys and inputs of all rows, too: three passes over those columns.
         num_sample_rows: on how many rows the labeling functions are tried; 0 does not try them.
     """
-    config, findings = _configuration(text, source)
+    config, findings = _configuration(text, source, settings)
     if config is None:
         problem = java_problem()
         java = Finding("Java", (Problem("java", EnvironmentProblem(problem)),) if problem else ())
@@ -62,10 +64,12 @@ def _skipped(checks: list[Check], because_of: str) -> list[Finding]:
     return [Finding(check.name, skipped_for=because_of) for check in checks]
 
 
-def _configuration(text: str, source: str) -> tuple[PipelineConfig | None, list[Finding]]:
+def _configuration(
+    text: str, source: str, settings: Sequence[str]
+) -> tuple[PipelineConfig | None, list[Finding]]:
     """What can be used of the configuration, and what was found of it."""
     try:
-        config, found = usable_config(text, source)
+        config, found = usable_config(text, source, settings)
     except ConfigError as problem:
         return None, [Finding(_CONFIGURATION, (Problem(source, problem),))]
     return config, [Finding(_CONFIGURATION, tuple(map(_as_problem, found)))]
