@@ -4,9 +4,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from report.run_facts import made_facts, votes_and_gold
 
 from dp_spark.commands.report import write_report
-from dp_spark.commands.summary import SORTS, summary
+from dp_spark.commands.summary import SORTS, lf_table, summary
 from dp_spark.config import parse_config
 from dp_spark.errors import MissingResultError
 from dp_spark.report.run_report import RunReport
@@ -156,3 +157,13 @@ def test_the_summary_is_sorted_by_what_is_worst(run, evaluated):
 def test_an_order_that_is_none_is_refused(run, evaluated):
     with pytest.raises(ValueError, match="sort is 'size': expected one of name, coverage"):
         summary(run, "size")
+
+
+def test_the_widest_row_fits_too():
+    votes, _ = votes_and_gold([0.9] * 3, [0.5] * 3, num_classes=3)
+    widest = made_facts(votes, class_names=("one", "two", "three"), lf_names=["x" * 90, "y", "z"]).lfs[0]
+    row = replace(
+        widest, accuracy=0.912, interval=(0.823, 1.0), empirical_accuracy=0.9, weight=-12.345, num_errors=98_765,
+        coverage=0.00001, overlaps=0.00001, conflicts=0.00001, share_of_time=0.00001,
+    )  # fmt: skip
+    assert max(map(len, lf_table([row, replace(row, num_errors=99_999_999)]))) <= 100

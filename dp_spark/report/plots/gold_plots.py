@@ -12,7 +12,6 @@ from dp_spark.report.plots.figure import (
     FIRST,
     INK,
     LIGHT,
-    PAPER,
     SECOND,
     WIDTH,
     Plot,
@@ -30,7 +29,9 @@ MAX_CLASSES = 12  # of a confusion matrix
 OTHERS = "others"
 _ROW_HEIGHT = 20.0  # points
 _DARK = 0.55  # share of a row from which on a cell has white text
-_SHADES = LinearSegmentedColormap.from_list("shares", ["#ffffff", LIGHT, FIRST])
+# Not the colours that a page changes on dark screens: cells stay as they are there, with texts that fit them.
+_SHADES = LinearSegmentedColormap.from_list("shares", ["#fdfdfe", LIGHT, "#2f6691"])
+_ON_LIGHT, _ON_DARK = "#1f2a38", "#fefefe"
 _MAX_LONG_COUNT = 99_999
 
 
@@ -149,7 +150,7 @@ def _draw_cells(axes: Axes, counts: Counts, names: Sequence[str]) -> dict[str, s
         axes.fill(*_square(row, column), facecolor=_SHADES(share), edgecolor=LIGHT, linewidth=0.6, gid=gid)
         titles[gid] = f"{count:,.0f} rows of {names[row]} called {names[column]} ({share:.1%})"
         text, size = _cell_text(count, share, len(names))
-        color = PAPER if share > _DARK else INK
+        color = _ON_DARK if share > _DARK else _ON_LIGHT
         axes.text(column, row, text, ha="center", va="center_baseline", fontsize=size, color=color)
     return titles
 
