@@ -60,7 +60,7 @@ def diff(
     before, after = (read_results(storage, directory) for directory in (directory_a, directory_b))
     found, sides = run_difference(before, after), _sides(before, after)
     labels = _LabelChanges.of(sides, max_keys, output, overwrite) if isinstance(sides, tuple) else None
-    notes = [*before.notes, *after.notes, *([sides] if isinstance(sides, str) else [])]
+    notes = [*_notes(before, after), *([sides] if isinstance(sides, str) else [])]
     if output and not (labels and labels.output):
         notes.append(f"{output} was not written: there are no flipped rows")
     is_different = found.is_different or (labels is not None and labels.flips.is_different)
@@ -104,6 +104,17 @@ class _LabelChanges:
     def to_dict(self) -> dict[str, object]:
         """The same as JSON has it."""
         return {**_flip_content(self.flips), "sample": self.sample, "output": self.output}
+
+
+def _notes(before: Results, after: Results) -> list[str]:
+    """What is missing, and what was left out."""
+    neither = [name for name in before.missing if name in after.missing]
+    lines = [f"neither run has {', '.join(neither)}"] if neither else []
+    for side, other in ((before, after), (after, before)):
+        only = [name for name in side.missing if name not in other.missing]
+        lines += [f"{side.directory} has no {', '.join(only)}"] if only else []
+        lines += side.notes
+    return lines
 
 
 def _sides(before: Results, after: Results) -> _Sides | str:
