@@ -6,11 +6,13 @@ import re
 
 from docutils import nodes
 from matplotlib import rc_context
+from matplotlib.font_manager import FontProperties
 from matplotlib.mathtext import math_to_image
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
 
 SIMPLER = {r"\tfrac": r"\frac", r"\Big": "", r"\big": ""}  # what matplotlib does not know
+POINTS = 12  # as the text around
 COLOR = "#123456"  # stands for the text's own, which is another on dark pages
 
 
@@ -25,7 +27,9 @@ def svg(formula: str) -> str:
         drawn = re.sub(re.escape(name) + r"(?![A-Za-z])", lambda _, text=simpler: text, drawn)
     content = io.StringIO()
     with rc_context({"svg.hashsalt": "formula", "mathtext.fontset": "dejavusans"}):
-        depth = math_to_image(f"${drawn}$", content, dpi=72, format="svg", color=COLOR)
+        depth = math_to_image(
+            f"${drawn}$", content, prop=FontProperties(size=POINTS), dpi=72, format="svg", color=COLOR
+        )
     image = content.getvalue()
     image = re.sub(r"<metadata>.*?</metadata>", "", image[image.index("<svg") :], flags=re.DOTALL)
     image = image.replace(COLOR, "currentColor")
