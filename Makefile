@@ -1,7 +1,9 @@
-# make run    the tutorial from end to end on local Spark
-# make test   every test
-# make check  lint and types
-# make docs   the documentation as HTML, in docs/_build/html; a warning is an error
+# make run       the tutorial from end to end on local Spark
+# make test      every test
+# make check     lint and types
+# make docs      the documentation as HTML, in docs/_build/html; a warning is an error
+# make dist      the wheel, and the zip for --py-files, in dist/
+# make notebook  execute docs/tutorial.ipynb and store its outputs
 #
 # Each makes the environment in .venv first, if it is not there: Python 3.11 or newer and Java 17 or newer
 # are all that has to be on the machine. PYTHON=python3.12 chooses another Python, SPARK="pyspark==4.3.0" another
@@ -13,6 +15,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
+BUILD ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
+DIST ?= dist
 OUTPUT ?= output/tutorial
 
 .PHONY: run test check docs environment clean
@@ -48,7 +52,13 @@ $(DOCS_STAMP): $(STAMP)
 clean:
 	rm -rf $(VENV) output spark-warehouse docs/_build
 
+# The zip for --py-files is the wheel by another name: both hold the same files, data among them.
 .PHONY: dist
 dist:
-	rm -rf dist && mkdir dist
-	$(PYTHON) -c "import shutil; shutil.make_archive('dist/dp_spark', 'zip', '.', 'dp_spark')"
+	rm -rf $(DIST) && mkdir -p $(DIST)
+	$(BUILD) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(DIST) .
+	cp $(DIST)/dp_spark-*.whl $(DIST)/dp_spark.zip
+
+.PHONY: notebook
+notebook: environment $(STAMP)
+	$(BIN)/python docs/execute_notebook.py docs/tutorial.ipynb

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from dp_spark.end_model.predict import predict as predict
     from dp_spark.end_model.settings import TrainingSettings as TrainingSettings
     from dp_spark.end_model.train import train_end_model as train_end_model
+    from dp_spark.iteration.error_buckets import label_buckets as label_buckets
+    from dp_spark.iteration.flips import flipped_rows as flipped_rows
+    from dp_spark.iteration.keys import explain_label as explain_label
+    from dp_spark.iteration.label_classes import LabeledVotes as LabeledVotes
+    from dp_spark.iteration.suggestions import suggest_values as suggest_values
     from dp_spark.label_model.calibration import calibration as calibration
     from dp_spark.label_model.fit import fit_label_model as fit_label_model
     from dp_spark.label_model.model import LabelModel as LabelModel
@@ -56,6 +61,7 @@ if TYPE_CHECKING:
     from dp_spark.labels.label import label as label
     from dp_spark.labels.manifest import ShardManifest as ShardManifest
     from dp_spark.labels.shards import write_shards as write_shards
+    from dp_spark.progress.display import show_progress as show_progress
     from dp_spark.report.compare import compare as compare
     from dp_spark.report.comparison import Comparison as Comparison
     from dp_spark.report.evaluate import evaluate as evaluate
@@ -63,6 +69,7 @@ if TYPE_CHECKING:
     from dp_spark.report.trial import Trial as Trial
     from dp_spark.report.trial import try_lfs as try_lfs
     from dp_spark.storage import Storage as Storage
+    from dp_spark.tracking import log_to_mlflow as log_to_mlflow
 
 _MODULES = {
     "ABSTAIN": "dp_spark.labeling.votes",
@@ -71,6 +78,7 @@ _MODULES = {
     "LFRun": "dp_spark.labeling.lf_runs",
     "LabelMatrix": "dp_spark.labeling.matrix",
     "LabelModel": "dp_spark.label_model.model",
+    "LabeledVotes": "dp_spark.iteration.label_classes",
     "LabelingFunction": "dp_spark.labeling.labeling_function",
     "NEGATIVE": "dp_spark.labeling.votes",
     "POSITIVE": "dp_spark.labeling.votes",
@@ -88,12 +96,16 @@ _MODULES = {
     "count_gold": "dp_spark.counting.gold",
     "count_votes": "dp_spark.counting.count",
     "evaluate": "dp_spark.report.evaluate",
+    "explain_label": "dp_spark.iteration.keys",
     "fit_label_model": "dp_spark.label_model.fit",
+    "flipped_rows": "dp_spark.iteration.flips",
     "keyword_lf": "dp_spark.labeling.pattern_lfs",
     "label": "dp_spark.labels.label",
+    "label_buckets": "dp_spark.iteration.error_buckets",
     "labeling_function": "dp_spark.labeling.functions",
     "lf_summary": "dp_spark.counting.summary",
     "loaded_once": "dp_spark.labeling.resources",
+    "log_to_mlflow": "dp_spark.tracking",
     "lookup_lf": "dp_spark.labeling.lookup_lfs",
     "model_lf": "dp_spark.labeling.model_lfs",
     "pattern_lf": "dp_spark.labeling.pattern_lfs",
@@ -104,7 +116,9 @@ _MODULES = {
     "read_label_matrix": "dp_spark.labeling.matrix",
     "read_lookup_lf": "dp_spark.labeling.lookup_lfs",
     "rows_where": "dp_spark.counting.conflicts",
+    "show_progress": "dp_spark.progress.display",
     "score_column": "dp_spark.labeling.column_lfs",
+    "suggest_values": "dp_spark.iteration.suggestions",
     "Trial": "dp_spark.report.trial",
     "train_end_model": "dp_spark.end_model.train",
     "try_lfs": "dp_spark.report.trial",

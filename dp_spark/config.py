@@ -6,10 +6,11 @@ complete example, with a sentence on every setting.
 
 import tomllib
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from dp_spark.config_problems import ConfigProblem, config_problems, without_problems
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import ConfigError
 from dp_spark.label_model.names import ModelName
@@ -18,39 +19,10 @@ from dp_spark.labeling.votes import Classes
 from dp_spark.labeling.watch import LF_TIMEOUT_SECONDS
 from dp_spark.overrides import overridden
 from dp_spark.report.resampling import NUM_REPLICATES
-
-Share = Annotated[float, Field(gt=0, lt=1)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+from dp_spark.table_config import Strict, TableConfig
 
 
-class TableConfig(_Strict):
-    """[table]: the data points.
-
-    Attributes:
-        path: a Parquet table, anywhere Spark reads.
-        key: columns that identify a row.
-        gold: a column with the truth (-1, +1, or 1 to k; 0 or null where it is not known), for evaluation only:
-            labeling functions and the training of the end model never see it.
-        split: a column that says "train" or "test" (other values are in neither part); if it is not
-            given, `test_share` of the rows are set apart by a hash of the key.
-        test_share: see `split`.
-        generator: "package.module:function" that makes the table from a Spark session if `path` is not there.
-        cluster: columns whose values rows share that belong together, as of `count_votes`.
-    """
-
-    path: str
-    key: list[str] = Field(min_length=1)
-    gold: str | None = None
-    split: str | None = None
-    test_share: Share = 0.2
-    generator: str | None = None
-    cluster: list[str] = []
-
-
-class LabelingConfig(_Strict):
+class LabelingConfig(Strict):
     """[labeling]: which labeling functions, and what they may do.
 
     Attributes:
@@ -83,13 +55,15 @@ class LabelingConfig(_Strict):
         return Classes.of(len(self.class_names) or self.num_classes, self.class_names)
 
 
-class LabelModelConfig(_Strict):
+class LabelModelConfig(Strict):
     """[label_model]: which one, and what is known beyond the votes, as `fit_label_model` takes it.
 
     Attributes:
         model, class_balance, prior_accuracies, dependencies: as of `fit_label_model`.
         gold: a column of the table with a few gold labels (-1, +1, or 1 to k; 0 or null where the truth is not
             known) that the fit may use. Labeling functions do not see it.
+        tensorboard: a directory, anywhere Spark writes, that gets an event file with the loss of the fit by step;
+            empty: none.
     """
 
     model: ModelName = "auto"
@@ -97,9 +71,10 @@ class LabelModelConfig(_Strict):
     prior_accuracies: dict[str, float] = {}
     dependencies: list[list[str]] = []
     gold: str | None = None
+    tensorboard: str = ""
 
 
-class TrainingSetConfig(_Strict):
+class TrainingSetConfig(Strict):
     """[training_set]: what the end model sees, and of which rows; as of `write_shards`.
 
     Attributes:
@@ -131,7 +106,7 @@ class TrainingSetConfig(_Strict):
         return self
 
 
-class EndModelConfig(_Strict):
+class EndModelConfig(Strict):
     """[end_model]: as `TrainingSettings`, which says what each is."""
 
     model: str = TrainingSettings.model
@@ -173,7 +148,7 @@ class EndModelConfig(_Strict):
         return TrainingSettings(**{**values, "hidden_units": tuple(self.hidden_units)})
 
 
-class EvaluationConfig(_Strict):
+class EvaluationConfig(Strict):
     """[evaluation]: what the end model is compared with, and how intervals are computed.
 
     Attributes:
@@ -188,7 +163,23 @@ class EvaluationConfig(_Strict):
     seed: int = Field(default=0, ge=0)
 
 
-class PipelineConfig(_Strict):
+class TrackingConfig(Strict):
+    """[tracking]: where a complete run is logged, beside its own directory.
+
+    Attributes:
+        mlflow: log it to MLflow, with the package of the extra `mlflow`.
+        uri: of the tracking server or store; by default what MLflow's own variables say (MLFLOW_TRACKING_URI).
+        experiment: its name; by default what MLFLOW_EXPERIMENT_NAME or MLFLOW_EXPERIMENT_ID says, else MLflow's own.
+        run_name: of the MLflow run; by default MLflow makes one up.
+    """
+
+    mlflow: bool = False
+    uri: str | None = None
+    experiment: str | None = None
+    run_name: str | None = None
+
+
+class PipelineConfig(Strict):
     """A whole configuration file.
 
     Attributes:
@@ -202,6 +193,7 @@ class PipelineConfig(_Strict):
     training_set: TrainingSetConfig
     end_model: EndModelConfig = EndModelConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    tracking: TrackingConfig = TrackingConfig()
 
 
 def parse_config(text: str, source: str, settings: Sequence[str] = ()) -> PipelineConfig:
@@ -216,33 +208,43 @@ def parse_config(text: str, source: str, settings: Sequence[str] = ()) -> Pipeli
         ConfigError: naming every problem at once: bad TOML with its line, unknown keys with the known
             ones, missing keys, wrong types and values.
     """
-    try:
-        content = overridden(tomllib.loads(text), settings)
-    except tomllib.TOMLDecodeError as problem:
-        raise ConfigError(f"{source} is not valid TOML: {problem}.") from problem
+    content = _parsed(text, source, settings)
     try:
         return PipelineConfig.model_validate(content)
     except ValidationError as problem:
-        found = [
-            _explained(error["loc"], error["type"], error["msg"], error["input"])
-            for error in problem.errors()
-        ]
+        found = [str(each) for each in config_problems(problem, PipelineConfig)]
         raise ConfigError(f"{source} has {len(found)} problem(s):\n  " + "\n  ".join(found)) from problem
 
 
-def _explained(location: Sequence[int | str], kind: str, message: str, value: object) -> str:
-    name = ".".join(map(str, location))
-    if kind == "extra_forbidden":
-        return f"{name}: unknown key; known here: {', '.join(_known_keys(location[:-1]))}"
-    if kind == "missing":
-        return f"{name}: missing; it has to be given"
-    return f"{name}: {message.removeprefix('Value error, ')} (it is {value!r})"
+def usable_config(
+    text: str, source: str, settings: Sequence[str] = ()
+) -> tuple[PipelineConfig | None, list[ConfigProblem]]:
+    """What can be used of a configuration, and every problem of the rest; None if nothing can.
+
+    Settings with problems are as if they were not given, so that the others can be checked at the same time.
+
+    Args:
+        text: as of `parse_config`.
+        source: as of `parse_config`.
+        settings: as of `parse_config`.
+
+    Raises:
+        ConfigError: if the text is not TOML, or `settings` has another form.
+    """
+    content: dict[str, object] | None = _parsed(text, source, settings)
+    found: list[ConfigProblem] = []
+    while content is not None:
+        try:
+            return PipelineConfig.model_validate(content), found
+        except ValidationError as problem:
+            new = [each for each in config_problems(problem, PipelineConfig) if each not in found]
+            found += new
+            content = without_problems(content, problem) if new else None
+    return None, found
 
 
-def _known_keys(location: Sequence[int | str]) -> list[str]:
-    model: type[BaseModel] = PipelineConfig
-    for name in location:
-        annotation = model.model_fields[str(name)].annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
-    return sorted(model.model_fields)
+def _parsed(text: str, source: str, settings: Sequence[str]) -> dict[str, object]:
+    try:
+        return overridden(tomllib.loads(text), settings)
+    except tomllib.TOMLDecodeError as problem:
+        raise ConfigError(f"{source} is not valid TOML: {problem}.") from problem

@@ -11,7 +11,9 @@ DpSparkError                    caught by every job; carries the exit code
 ├── DivergedError          1    an optimisation ended in NaN or infinity
 └── TrainingError          1    a training worker failed
 
-A bad argument of a call in Python is a ValueError. Every message says what was wrong, the value
+A bad argument of a call in Python is a ValueError; a job ends with 2. What else a job ends with: 0 when it is done;
+1 for a failure of Spark, and for a defect of dp_spark, with its trace; 130 after Ctrl-C (SIGINT), 143 after SIGTERM,
+as `interruption.Interrupted`, which is no DpSparkError: nothing is wrong. Every message says what was wrong, the value
 received, what was expected and what to do.
 """
 

@@ -12,16 +12,16 @@ from dp_spark.end_model.artifact import EndModel, save_end_model
 from dp_spark.end_model.predict import predict
 from dp_spark.end_model.train import train_end_model
 from dp_spark.errors import ConfigError, DivergedError, SchemaError
+from dp_spark.label_model.calibration import calibration
 from dp_spark.label_model.fit import fit_label_model
 from dp_spark.labels.label import PROB_LABEL, label
 from dp_spark.labels.manifest import ShardManifest
 from dp_spark.labels.shards import read_manifest, write_shards
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.report.compare import compare
 from dp_spark.report.comparison import Comparison
 from dp_spark.report.metrics import lf_rows, pipeline_metrics
 from dp_spark.run import (
-    GOLD_END_MODEL,
-    GOLD_TRAINING_SET,
     Run,
     publish_file,
     read_counts,
@@ -34,6 +34,7 @@ from dp_spark.run import (
     read_points,
     read_predictions,
 )
+from dp_spark.stage_names import GOLD_END_MODEL, GOLD_TRAINING_SET
 from dp_spark.storage import publish
 from dp_spark.tables import quoted
 
@@ -103,7 +104,9 @@ def _why_no_gold_model(run: Run) -> str:
     if table.gold is None:
         return "[table] names no gold column"
     known = read_part(run, "train").where(quoted(table.gold).isin(*run.config.labeling.classes.votes))
-    num_enough = known.groupBy(quoted(table.gold)).count().where(F.col("count") >= MIN_GOLD_ROWS).count()
+    by_class = known.groupBy(quoted(table.gold)).count()
+    with named_jobs(run.spark, "counting the gold labels to train on"):
+        num_enough = by_class.where(F.col("count") >= MIN_GOLD_ROWS).count()
     if num_enough < num_classes:
         return (
             f"the training part has {MIN_GOLD_ROWS} gold labels or more of {num_enough} classes; it is trained "
@@ -137,7 +140,7 @@ def run_evaluate(run: Run) -> None:
         }
         parts = {"all": read_points(run), "test": read_part(run, "test")}
         for part, points in parts.items():
-            if points.where(quoted(table.gold) != 0).isEmpty():
+            if not _has_gold(run, points):
                 logger.warning("no row of the part %r has a gold label: it is not scored", part)
                 continue
             gold_model = wanted_gold_end_model(run) if part == "test" else None
@@ -149,8 +152,14 @@ def run_evaluate(run: Run) -> None:
                 gold_counts = count_gold(matrix, gold, table.gold)
     label_model = read_label_model(run)
     lfs = lf_rows(lf_summary(counts, gold_counts), matrix.lf_runs, counts, label_model)
-    metrics = pipeline_metrics(counts, label_model, lfs, comparisons, run.seconds)
+    judged = calibration(label_model, gold_counts) if gold_counts else None
+    metrics = pipeline_metrics(counts, label_model, lfs, comparisons, run.seconds, judged)
     publish_file(run, "metrics.json", (json.dumps(metrics, indent=2, allow_nan=False) + "\n").encode())
+
+
+def _has_gold(run: Run, points: DataFrame) -> bool:
+    with named_jobs(run.spark, "looking for gold labels"):
+        return not points.where(quoted(str(run.config.table.gold)) != 0).isEmpty()
 
 
 def wanted_gold_end_model(run: Run) -> EndModel | None:

@@ -5,40 +5,38 @@ import json
 import logging
 from collections.abc import Callable
 
+from dp_spark.checks.before_work import BEFORE_WORK
+from dp_spark.checks.checklist import Subject, raise_problems, run_checks
+from dp_spark.checks.output import refuse_occupied_output, refuse_output_at_table
 from dp_spark.config import EvaluationConfig
-from dp_spark.end_model.preflight import check_cluster
-from dp_spark.errors import ConfigError, DpSparkError, MissingResultError, OutputExistsError, SchemaError
+from dp_spark.errors import ConfigError, DpSparkError, MissingResultError
 from dp_spark.evaluation import wanted_gold_end_model
-from dp_spark.labels.input_columns import InputColumns
-from dp_spark.labels.inputs import refuse_unusable_inputs
-from dp_spark.references import resolve_reference
+from dp_spark.reporting import is_report_current
 from dp_spark.run import (
-    GOLD_TRAINING_SET,
     Run,
     load_lfs,
+    made_table,
     read_counts,
     read_end_model,
     read_labels,
-    read_points,
     read_predictions,
     read_training_set,
 )
 from dp_spark.session import stage
-from dp_spark.stages import RESULT_NAMES, STAGES
-from dp_spark.storage import publish, refuse_existing, refuse_foreign, unfinished_workspace
-from dp_spark.tables import quoted
+from dp_spark.stage_names import ONLY_READER, OWN_NAMES, RUN_FILE
+from dp_spark.stages import STAGES
+from dp_spark.storage import delete_leftovers, publish, refuse_foreign, unfinished_workspace
+from dp_spark.tracking import log_run
 
 logger = logging.getLogger(__name__)
-
-RUN_FILE = "run.json"  # what the results of a directory were made from
-OWN_NAMES = RESULT_NAMES | {RUN_FILE, GOLD_TRAINING_SET}
 
 _MAY_RESUME = "the stages before it are complete: correct the cause and pass --resume"
 _OLDER_KEPT = (
     "the older results are as they were: correct the cause and pass --resume to go on, or --overwrite to "
     "start again"
 )
-_MAX_SPLITS_SHOWN = 20
+_KEPT = "the results of complete stages are kept"
+
 
 # Which part of the configuration each of these stages reads first. Results of later stages depend on it too.
 _FIRST_READER = {
@@ -47,6 +45,8 @@ _FIRST_READER = {
     "lfs": "apply-lfs",
     "label_model.gold": "apply-lfs",  # which hides the column from labeling functions
     "table.cluster": "count-votes",
+    "table.format": "apply-lfs",
+    "table.schema": "apply-lfs",
     "label_model": "fit-label-model",
     "training_set": "write-shards",
     "end_model": "train-end-model",
@@ -56,6 +56,8 @@ _FIRST_READER = {
 _ADDED: dict[str, object] = {
     "label_model.gold": None,
     "table.cluster": [],
+    "table.format": None,
+    "table.schema": None,
     "evaluation": EvaluationConfig().model_dump(mode="json"),
 }
 # How to read a result so that it is refused if it was made from an earlier version of another one.
@@ -67,12 +69,12 @@ _CHECKED_READ: dict[str, Callable[[Run], object]] = {
     "predict": read_predictions,
     "train-gold-model": wanted_gold_end_model,
 }
-# Stages that may leave no result, and the stage that would read it.
-_ONLY_READER = {"train-gold-model": "evaluate"}
+# Results that no stage reads: one that was made from an earlier version of another result is made again.
+_IS_CURRENT: dict[str, Callable[[Run], bool]] = {"report": is_report_current}
 
 
 def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
-    """Run all stages and return the metrics.
+    """Run all stages, log the run where [tracking] says, and return the metrics.
 
     A new run writes its results to the directory one by one, as they are complete. With `run.overwrite`,
     the old results stay until the new ones are all there; if it fails, what is complete waits beside them for a
@@ -83,15 +85,25 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
         resume: go on after the complete stages of an earlier run with the same configuration and LFs.
 
     Raises:
+        DpSparkError, ValueError: naming all that would stop a later stage, as far as it can be seen before any work.
         OutputExistsError: if the directory holds results and may not be replaced, or holds other files or
             the table.
-        EnvironmentProblem: if the training workers do not fit on the cluster; before anything is computed.
+        EnvironmentProblem: if the training workers do not fit on the cluster, or [tracking] asks for MLflow and it is
+            not there; before anything is computed.
         ConfigError: if the LFs cannot be loaded, or if they or the configuration changed since the complete
             stages of the run that is to be resumed.
         DpSparkError: whatever a stage raises.
     """
+    metrics = _run_pipeline(run, resume=resume)
+    log_run(run.storage, run.directory, run.config)
+    return metrics
+
+
+def _run_pipeline(run: Run, *, resume: bool) -> dict[str, object]:
+    if resume or run.overwrite:
+        delete_leftovers(run.storage, run.directory)
     is_new = set(run.storage.list_names(run.directory)) <= {RUN_FILE}
-    _refuse_output_at_table(run)
+    refuse_output_at_table(run.storage, run.config.table.path, run.directory)
     workspace = unfinished_workspace(run.storage, run.directory)
     if not resume:
         run.storage.delete(workspace)
@@ -100,9 +112,8 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
         return _replace(run, workspace, resume=True)
     if resume:
         _check_same_run(run)
-    elif not is_new:
-        refuse_existing(run.storage, run.directory, run.overwrite)
-        refuse_foreign(run.storage, run.directory, OWN_NAMES)
+    else:
+        refuse_occupied_output(run.storage, run.directory, run.overwrite)
     _check_before_work(run)
     if resume or is_new:
         return _run_stages(run)
@@ -112,8 +123,9 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
 def _replace(run: Run, workspace: str, *, resume: bool = False) -> dict[str, object]:
     """Run all stages beside older results, which they replace when all are complete."""
     with publish(run.storage, run.directory, overwrite=True, workspace=workspace) as staged:
-        beside = Run(run.storage, run.config, staged, lfs=run.lfs)
+        beside = Run(run.storage, run.config, staged, lfs=run.lfs, schemas=run.schemas)
         if resume:
+            delete_leftovers(run.storage, staged)
             _check_same_run(beside)
             _check_before_work(run)
             logger.info("going on with the run that was to replace %s", run.directory)
@@ -122,13 +134,13 @@ def _replace(run: Run, workspace: str, *, resume: bool = False) -> dict[str, obj
 
 def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
     run.storage.write_text(run.path(RUN_FILE), json.dumps(_made_from(run), indent=2) + "\n")
-    for name, (function, output) in STAGES.items():
-        if run.storage.exists(run.path(output)):
+    for number, (name, (function, output)) in enumerate(STAGES.items()):
+        if run.storage.exists(run.path(output)) and (name not in _IS_CURRENT or _IS_CURRENT[name](run)):
             if name in _CHECKED_READ:
                 _CHECKED_READ[name](run)
             logger.info("skipped %s: %s is there", name, output)
             continue
-        reader = STAGES[_ONLY_READER[name]][1] if name in _ONLY_READER else None
+        reader = STAGES[ONLY_READER[name]][1] if name in ONLY_READER else None
         if reader and run.storage.exists(run.path(reader)):
             logger.info("skipped %s: %s, which alone would read its result, is there", name, reader)
             continue
@@ -138,47 +150,26 @@ def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
         except DpSparkError:
             logger.error("stage %s failed; %s", name, if_failed)
             raise
+        except KeyboardInterrupt as stopped:
+            stopped.add_note(f"in stage {name} after {number} of {len(STAGES)} stages; {_KEPT}")
+            raise
     metrics: dict[str, object] = json.loads(run.storage.read_text(run.path("metrics.json")))
     return metrics
 
 
 def _check_before_work(run: Run) -> None:
-    """Find before any work what would stop a later stage: LFs, model, columns, splits, cluster."""
-    config = run.config
-    load_lfs(run)
-    for reference in config.end_model.settings().references:
-        resolve_reference(reference)
-    points, inputs = read_points(run), config.training_set
-    columns = InputColumns.of(inputs.features, inputs.text, inputs.categories)
-    refuse_unusable_inputs(points, columns)
-    if config.table.split:
-        values = points.select(quoted(config.table.split)).distinct().limit(_MAX_SPLITS_SHOWN)
-        found = sorted(str(row[0]) for row in values.collect())  # at most _MAX_SPLITS_SHOWN values
-        if "train" not in found:
-            raise SchemaError(
-                f"table.split: the column {config.table.split!r} holds {found}: expected 'train' for the "
-                "rows to train on and 'test' for those to judge by. Recode it, or leave table.split out."
-            )
-    check_cluster(run.spark, config.end_model.num_workers)
-
-
-def _refuse_output_at_table(run: Run) -> None:
-    """Refuse an output that is, holds, or lies in the table: replacing one would delete the other."""
-    table, output = (
-        run.storage.qualified(path).rstrip("/") for path in (run.config.table.path, run.directory)
-    )
-    if f"{table}/".startswith(f"{output}/") or f"{output}/".startswith(f"{table}/"):
-        raise OutputExistsError(
-            f"the output {run.directory} and the table {run.config.table.path} lie in each other: expected "
-            "two places apart. Choose another output."
-        )
+    """Find before any work what would stop a later stage, and name all of it."""
+    raise_problems(run_checks(BEFORE_WORK, Subject(run, made_table)))
 
 
 def _made_from(run: Run) -> dict[str, object]:
     """What decides the results, apart from the rows of the table: a digest per part of the configuration."""
-    content = run.config.model_dump(mode="json", exclude={"output"})
+    content = run.config.model_dump(mode="json", exclude={"output", "tracking"})
+    del content["label_model"]["tensorboard"]
     content["label_model.gold"] = content["label_model"].pop("gold")
     content["table.cluster"] = content["table"].pop("cluster")
+    content["table.format"] = content["table"].pop("format")
+    content["table.schema"] = content["table"].pop("ddl")
     hashes = {lf.name: lf.content_hash for lf in load_lfs(run)}
     return {**{name: _digest(part) for name, part in content.items()}, "lfs": hashes}
 

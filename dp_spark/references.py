@@ -4,9 +4,19 @@ It is also how Spark code reaches TensorFlow code that only its workers may load
 """
 
 import importlib
+import sysconfig
+import traceback
+from pathlib import Path
 
-from dp_spark.errors import ConfigError
+from dp_spark.errors import ConfigError, DpSparkError
 from dp_spark.held_back import held_back_stderr
+
+_NOT_OF_THE_USER = (
+    "<",
+    str(Path(__file__).parent),
+    *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")),
+)
+_MAX_CHARACTERS = 300
 
 
 def resolve_reference(reference: str) -> object:
@@ -33,7 +43,7 @@ def import_module(module_name: str) -> object:
     """The imported module.
 
     Raises:
-        ConfigError: if it, or something that it imports, is not there.
+        ConfigError: if it, or something that it imports, is not there, or it raises.
     """
     try:
         with held_back_stderr(is_on=module_name.startswith("dp_spark.")):
@@ -53,3 +63,18 @@ def import_module(module_name: str) -> object:
             f"module {module_name!r} cannot be imported: {problem.msg} at "
             f"{problem.filename}:{problem.lineno}."
         ) from problem
+    except DpSparkError:
+        raise
+    except Exception as problem:  # a module of the user raises what it likes
+        raise ConfigError(
+            f"module {module_name!r} cannot be imported: {described(problem)}. Correct it."
+        ) from problem
+
+
+def described(problem: Exception) -> str:
+    """What the user's code raised, and the last line of his own that ran: `NameError: ... at lfs.py:12: y = x`."""
+    frames = traceback.extract_tb(problem.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_NOT_OF_THE_USER)]
+    first = (str(problem).splitlines() or [""])[0][:_MAX_CHARACTERS].rstrip(".")
+    where = f", at {own[-1].filename}:{own[-1].lineno}: {own[-1].line}" if own else ""
+    return f"{type(problem).__name__}: {first}{where}"

@@ -3,30 +3,32 @@
 A result that was made from an earlier version of another one is refused.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import IntegralType
+from pyspark.sql.types import StructType
 
+from dp_spark.checks.columns import refuse_other_columns
 from dp_spark.config import PipelineConfig
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.end_model.artifact import EndModel, load_end_model
 from dp_spark.end_model.predict import PREDICTIONS_KIND
-from dp_spark.errors import ConfigError, MissingResultError, SchemaError
+from dp_spark.errors import ConfigError, MissingResultError
 from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.labeling_function import LabelingFunction
 from dp_spark.labeling.matrix import LabelMatrix, read_label_matrix
 from dp_spark.labels.label import LABELS_KIND
 from dp_spark.labels.manifest import ShardManifest
 from dp_spark.labels.shards import read_manifest
+from dp_spark.lf_list import lfs_of
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.references import resolve_reference
+from dp_spark.source_table import read_source
+from dp_spark.stage_names import GOLD_END_MODEL
 from dp_spark.storage import Storage, join_path, publish
-from dp_spark.tables import quoted, read_table, refuse_missing_columns, write_table
-
-GOLD_END_MODEL = "gold_end_model"  # the name of a result, and of its scores
-GOLD_TRAINING_SET = "gold_training_set"  # is there until that model is trained
+from dp_spark.table_config import PARQUET
+from dp_spark.tables import quoted, read_table, write_table
 
 _HASH_BUCKETS = 1_000_000  # resolution of `test_share`
 
@@ -42,6 +44,7 @@ class Run:
         overwrite: whether a stage may replace its own earlier result.
         seconds: wall-clock seconds of the stages that ran, by name; grows as they do.
         lfs: the labeling functions, once `load_lfs` has loaded them.
+        schemas: of a table whose files do not tell it, by path, once it is found.
     """
 
     storage: Storage
@@ -50,6 +53,7 @@ class Run:
     overwrite: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
     lfs: list[LabelingFunction] = field(default_factory=list)
+    schemas: dict[str, StructType] = field(default_factory=dict)
 
     @property
     def spark(self) -> SparkSession:
@@ -68,28 +72,8 @@ def load_lfs(run: Run) -> list[LabelingFunction]:
         ConfigError: if the module or the list is not there, or it is no list of labeling functions.
     """
     if not run.lfs:
-        run.lfs.extend(_found_lfs(run))
+        run.lfs.extend(lfs_of(run.config.labeling, run.spark))
     return list(run.lfs)
-
-
-def _found_lfs(run: Run) -> list[LabelingFunction]:
-    labeling = run.config.labeling
-    reference = f"{labeling.module}:{labeling.lfs}"
-    lfs = resolve_reference(reference)
-    if callable(lfs) and not isinstance(lfs, LabelingFunction):
-        lfs = lfs(run.spark)
-    if not isinstance(lfs, (list, tuple)) or not lfs:
-        raise ConfigError(
-            f"labeling.lfs: {reference} is {lfs!r}: expected a list of labeling functions, or a function that "
-            "makes one from a Spark session. Put @labeling_function above definitions."
-        )
-    plain = [lf for lf in lfs if not isinstance(lf, LabelingFunction)]
-    if plain:
-        raise ConfigError(
-            f"labeling.lfs: {reference} holds {plain[0]!r}, which is no labeling function: put "
-            "@labeling_function above its definition."
-        )
-    return list(lfs)
 
 
 def read_points(run: Run) -> DataFrame:
@@ -97,42 +81,66 @@ def read_points(run: Run) -> DataFrame:
 
     Raises:
         MissingResultError: if the table is not there.
-        SchemaError: if it lacks a column that the configuration names.
+        SchemaError: if it lacks a column that the configuration names, or is of another format.
     """
-    table, fit_gold = run.config.table, run.config.label_model.gold
-    if not run.storage.exists(table.path):
-        if table.generator is None:
-            raise MissingResultError(
-                f"table.path: {table.path} is not there. Correct the path, or write the table first."
-            )
-        make = resolve_reference(table.generator)
-        if not callable(make):
-            raise ConfigError(
-                f"table.generator: {table.generator} is not a function: expected one that takes a session."
-            )
-        write_table(make(run.spark), table.path, run.storage, kind="table", description={}, key=table.key)
-    points = run.spark.read.parquet(table.path)
-    extra = [name for name in (table.gold, table.split) if name]
-    wanted: dict[str, Sequence[str]] = {
-        "table.key": table.key,
-        "table.gold or table.split": extra,
-        "table.cluster": table.cluster,
-        "label_model.gold": [fit_gold] if fit_gold else [],
-    }
-    refuse_missing_columns(points, wanted, table.path)
-    for setting, name in {"table.gold": table.gold, "label_model.gold": fit_gold}.items():
-        if name:
-            _refuse_other_types(points, setting, name)
+    points = made_table(run)
+    refuse_other_columns(points, run.config)
     return points
 
 
-def _refuse_other_types(points: DataFrame, setting: str, name: str) -> None:
-    kind = points.schema[name].dataType
-    if not isinstance(kind, IntegralType):
-        raise SchemaError(
-            f"{setting}: the column {name!r} is of type {kind.simpleString()}: expected integers, the classes "
-            "as votes name them, and null where the truth is not known. Recode it."
+def made_table(run: Run) -> DataFrame:
+    """The rows of the table, whichever columns it has; written by the generator if it is not there.
+
+    Raises:
+        MissingResultError: if the table is not there, and the configuration names no generator.
+        SchemaError: if it is of another format.
+    """
+    table = run.config.table
+    if not run.storage.exists(table.path):
+        points = generated_points(run)
+        write_table(points, table.path, run.storage, kind="table", description={}, key=table.key)
+    return open_table(run)
+
+
+def open_table(run: Run) -> DataFrame:
+    """The rows of the table that is there; the types of CSV and JSON lines are found once per run.
+
+    Raises:
+        MissingResultError: if the table is not there.
+        SchemaError: if it is of another format.
+    """
+    table = run.config.table
+    if not run.storage.exists(table.path):
+        raise MissingResultError(_no_table(table.path))
+    known = run.schemas.get(table.path)
+    with named_jobs(run.spark, "opening the table"):
+        points = read_source(run.spark, table.path, table.source_format, table.ddl, known)
+    if table.source_format != PARQUET:
+        run.schemas[table.path] = points.schema
+    return points
+
+
+def generated_points(run: Run) -> DataFrame:
+    """What the generator makes, not written.
+
+    Raises:
+        MissingResultError: if the configuration names no generator.
+        ConfigError: if it is no function.
+    """
+    table = run.config.table
+    if table.generator is None:
+        raise MissingResultError(_no_table(table.path))
+    make = resolve_reference(table.generator)
+    if not callable(make):
+        raise ConfigError(
+            f"table.generator: {table.generator} is not a function: expected one that takes a session."
         )
+    points: DataFrame = make(run.spark)
+    return points
+
+
+def _no_table(path: str) -> str:
+    return f"table.path: {path} is not there. Correct the path, or write the table first."
 
 
 def read_part(run: Run, part: str) -> DataFrame:

@@ -1,4 +1,4 @@
-"""The Spark session, its defaults, and the logging of a job.
+"""The Spark session and its defaults, and what a job does around its work: stages, errors, exit codes.
 
 Settings given at submit time (spark-submit, spark-defaults.conf) always win: the defaults here are
 applied only where nothing was said.
@@ -6,23 +6,32 @@ applied only where nothing was said.
 
 import logging
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkConf, SparkContext
-from pyspark.errors import PySparkAttributeError, PySparkException
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from dp_spark.environment import java_problem
-from dp_spark.errors import DpSparkError, EnvironmentProblem
+from dp_spark.errors import ConfigError, DpSparkError, EnvironmentProblem
+from dp_spark.interruption import EXIT_BASE, Interrupted, is_job, job_signals, kept_handlers
+from dp_spark.logs import ANSWER, is_configured, is_json
+from dp_spark.logs import configure_logging as configure_logging
+from dp_spark.progress.display import KINDS, Kind, show_progress, shown_kind
+from dp_spark.progress.named_jobs import named_stage
 
 logger = logging.getLogger(__name__)
 
 EXIT_INTERNAL = 1
 EXIT_USAGE = 2
+_WHOLE_TRACE = "the whole trace: name a log file, or set DP_SPARK_LOG_LEVEL=DEBUG"
 _NUM_TRACE_LINES = 4  # of Spark's 7 to 22 kilobytes: the first say what happened
 
 DEFAULTS = {
@@ -67,7 +76,7 @@ def spark_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
     if is_local:
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app_name).master(master)
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or shown_kind() != "none":  # Spark's own bar, on the same line
         builder = builder.config("spark.ui.showConsoleProgress", "false")
     for name, value in {**DEFAULTS, **(LOCAL_DEFAULTS if is_local else {})}.items():
         if name not in given:
@@ -76,7 +85,20 @@ def spark_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
         builder = builder.config(name, value)
     # PySpark logs every failing SQL expression as kilobytes of JSON, with values of rows.
     logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
-    return builder.getOrCreate()
+    with kept_handlers():
+        session = builder.getOrCreate()
+    if is_job() and "PYSPARK_GATEWAY_PORT" in os.environ:
+        _leave_interrupts_to_python(session)
+    return session
+
+
+def _leave_interrupts_to_python(spark: SparkSession) -> None:
+    """Let Ctrl-C end Spark's process through this one: under spark-submit a terminal tells both, Spark's ends first."""
+    signals = spark._jvm.sun.misc  # type: ignore[union-attr]
+    try:
+        signals.Signal.handle(signals.Signal("INT"), signals.SignalHandler.SIG_IGN)
+    except Py4JError:
+        logger.debug("Spark's process takes Ctrl-C itself", exc_info=True)
 
 
 def _submitted(settings: Mapping[str, str]) -> dict[str, str]:
@@ -86,19 +108,9 @@ def _submitted(settings: Mapping[str, str]) -> dict[str, str]:
     return {**dict(SparkConf().getAll()), **settings}
 
 
-def configure_logging() -> None:
-    """Send dp_spark's log lines to stderr, one line each with time and module.
-
-    The environment variable DP_SPARK_LOG_LEVEL (DEBUG, INFO, WARNING) sets the level; INFO if it is not set.
-    """
-    level = os.environ.get("DP_SPARK_LOG_LEVEL", "INFO").upper()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("dp_spark").setLevel(level)
-
-
 @contextmanager
 def stage(spark: SparkSession, name: str, seconds: dict[str, float]) -> Iterator[None]:
-    """Name the Spark jobs of the block in the UI, and record how long it took.
+    """Name the Spark jobs of the block in the UI, show how far they are, and record how long it took.
 
     Args:
         spark: the session.
@@ -106,11 +118,10 @@ def stage(spark: SparkSession, name: str, seconds: dict[str, float]) -> Iterator
         seconds: gets the wall-clock seconds of the block.
     """
     started = time.monotonic()
-    _describe(spark, f"dp_spark · {name}")
     try:
-        yield
+        with named_stage(spark, name):
+            yield
     finally:
-        _describe(spark, None)
         seconds[name] = round(time.monotonic() - started, 3)
     logger.info("finished %s: seconds=%.1f", name, seconds[name])
 
@@ -118,28 +129,54 @@ def stage(spark: SparkSession, name: str, seconds: dict[str, float]) -> Iterator
 def run_job(main: Callable[[], None]) -> None:
     """Run a job and leave the process with its exit code: errors of dp_spark as one message, no trace.
 
+    The log is as `configure_logging` left it, if it was called. Progress is shown as the environment variable
+    DP_SPARK_PROGRESS says: auto, bar, lines or none; a log of JSON has lines. Ctrl-C and SIGTERM end the job cleanly.
+
     Args:
         main: the job.
     """
-    configure_logging()
     try:
-        main()
+        if not is_configured():
+            configure_logging()
+        show_progress(_progress_kind())
+        with job_signals():
+            main()
+    except Interrupted as stopped:
+        _end(stopped, _interruption_text(stopped), EXIT_BASE + stopped.signal_number)
     except DpSparkError as problem:
-        sys.stderr.write(f"{type(problem).__name__}: {problem}\n")
-        sys.exit(problem.exit_code)
+        _end(problem, f"{type(problem).__name__}: {problem}", problem.exit_code)
     except ValueError as problem:
-        sys.stderr.write(f"ValueError: {problem}\n")
-        logger.debug("trace", exc_info=True)
-        sys.exit(EXIT_USAGE)
+        _end(problem, f"ValueError: {problem}", EXIT_USAGE)
     except (PySparkException, Py4JJavaError) as problem:
         first = " ".join(str(problem).split("\n")[:_NUM_TRACE_LINES]).strip()
-        sys.stderr.write(f"Spark failed: {first}\n(the whole trace: set DP_SPARK_LOG_LEVEL=DEBUG)\n")
-        logger.debug("trace", exc_info=True)
-        sys.exit(EXIT_INTERNAL)
+        _end(problem, f"Spark failed: {first}\n({_WHOLE_TRACE})", EXIT_INTERNAL)
+    except Exception as problem:  # a defect, which ends with Python's own trace
+        if is_json():
+            _end(problem, f"{type(problem).__name__}: {problem}", EXIT_INTERNAL)
+        logger.debug("a defect", exc_info=True)
+        raise
 
 
-def _describe(spark: SparkSession, description: str | None) -> None:
-    try:
-        spark.sparkContext.setJobDescription(description)  # type: ignore[arg-type]
-    except PySparkAttributeError:  # Spark Connect has no SparkContext
-        logger.debug("no job description on Spark Connect")
+def _end(problem: BaseException, text: str, exit_code: int) -> NoReturn:
+    has_trace = not isinstance(problem, Interrupted)
+    logger.error("%s", text, exc_info=problem if has_trace else None, extra=ANSWER)
+    sys.exit(exit_code)
+
+
+def _interruption_text(stopped: Interrupted) -> str:
+    """What was interrupted, and how to go on."""
+    notes = getattr(stopped, "__notes__", [])
+    if not notes:
+        return "interrupted; nothing that was at work is published: run the same command again"
+    arguments = [argument for argument in sys.argv[1:] if argument not in ("--overwrite", "--resume")]
+    command = shlex.join([Path(sys.argv[0]).name, *arguments, "--resume"])
+    is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    again = "the same spark-submit command and --resume" if is_submitted else f"`{command}`"
+    return f"interrupted {'; '.join(notes)}: go on with {again}"
+
+
+def _progress_kind() -> Kind:
+    kind = os.environ.get("DP_SPARK_PROGRESS") or "auto"
+    if kind not in KINDS:
+        raise ConfigError(f"DP_SPARK_PROGRESS is {kind!r}: expected one of {', '.join(KINDS)}. Correct it.")
+    return "lines" if kind in ("auto", "bar") and is_json() else kind

@@ -6,6 +6,8 @@ A result appears only when it is complete.
 import logging
 from collections.abc import Callable
 
+from py4j.protocol import Py4JJavaError
+
 from dp_spark.counting.count import count_votes
 from dp_spark.counting.gold import count_gold
 from dp_spark.counting.gold_counts import GoldCounts
@@ -13,13 +15,16 @@ from dp_spark.end_model.artifact import save_end_model
 from dp_spark.end_model.attempts import delete_checkpoints
 from dp_spark.end_model.predict import PREDICTIONS_KIND, predict
 from dp_spark.end_model.train import train_end_model
+from dp_spark.errors import ConfigError
 from dp_spark.evaluation import run_evaluate, run_train_gold_model, write_training_set
 from dp_spark.label_model.fit import fit_label_model
+from dp_spark.label_model.model import LabelModel
+from dp_spark.label_model.scalars import event_file
 from dp_spark.labeling.apply import apply_lfs
 from dp_spark.labeling.matrix import write_label_matrix
 from dp_spark.labels.label import LABELS_KIND, label
+from dp_spark.reporting import run_report
 from dp_spark.run import (
-    GOLD_END_MODEL,
     Run,
     load_lfs,
     publish_file,
@@ -33,7 +38,8 @@ from dp_spark.run import (
     read_training_set,
 )
 from dp_spark.session import stage
-from dp_spark.storage import publish, refuse_existing
+from dp_spark.stage_names import RESULTS
+from dp_spark.storage import join_path, publish, refuse_existing
 from dp_spark.tables import quoted
 
 logger = logging.getLogger(__name__)
@@ -73,7 +79,21 @@ def run_fit_label_model(run: Run) -> None:
         settings.dependencies,
         _gold_to_fit(run),
     )
+    if settings.tensorboard:
+        _write_scalars(run, model)
     publish_file(run, "label_model.json", model.to_json().encode())
+
+
+def _write_scalars(run: Run, model: LabelModel) -> None:
+    directory, (name, content) = run.config.label_model.tensorboard, event_file(model)
+    try:
+        run.storage.write_bytes(join_path(directory, name), content)
+    except Py4JJavaError as problem:
+        why = problem.java_exception.getMessage()
+        raise ConfigError(
+            f"label_model.tensorboard: cannot write to {directory}: {why}. Name a directory that may be written, or "
+            "leave it out."
+        ) from problem
 
 
 def _gold_to_fit(run: Run) -> GoldCounts | None:
@@ -122,18 +142,19 @@ def run_predict(run: Run) -> None:
     publish_table(run, "predictions", predictions, PREDICTIONS_KIND, {"end_model": model.digest})
 
 
-STAGES: dict[str, tuple[Callable[[Run], None], str]] = {
-    "apply-lfs": (run_apply_lfs, "label_matrix"),
-    "count-votes": (run_count_votes, "vote_counts.npz"),
-    "fit-label-model": (run_fit_label_model, "label_model.json"),
-    "label": (run_label, "labels"),
-    "write-shards": (run_write_shards, "training_set"),
-    "train-end-model": (run_train_end_model, "end_model"),
-    "predict": (run_predict, "predictions"),
-    "train-gold-model": (run_train_gold_model, GOLD_END_MODEL),
-    "evaluate": (run_evaluate, "metrics.json"),
+_FUNCTIONS: dict[str, Callable[[Run], None]] = {
+    "apply-lfs": run_apply_lfs,
+    "count-votes": run_count_votes,
+    "fit-label-model": run_fit_label_model,
+    "label": run_label,
+    "write-shards": run_write_shards,
+    "train-end-model": run_train_end_model,
+    "predict": run_predict,
+    "train-gold-model": run_train_gold_model,
+    "evaluate": run_evaluate,
+    "report": run_report,
 }
-RESULT_NAMES = frozenset(output for _, output in STAGES.values())
+STAGES = {name: (_FUNCTIONS[name], result) for name, result in RESULTS.items()}
 
 
 def run_stage(run: Run, name: str) -> None:

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 LATE_TASK_SECONDS = 3.0  # Spark kills the other tasks of a failed job without waiting for them
 _REPLACED = "replaced"
+_STAGING = ".staging-"
 DESCRIPTION_FILE = "_dp_spark.json"  # Spark ignores names that begin with an underscore
 
 
@@ -62,6 +63,20 @@ class Storage:
             return bytes(stream.readAllBytes())
         finally:
             stream.close()
+
+    def read_head(self, path: str, num_bytes: int) -> bytes:
+        """The first bytes of a file that is there."""
+        stream = self._file_system(path).open(self._path(path))
+        try:
+            return bytes(stream.readNBytes(num_bytes))
+        finally:
+            stream.close()
+
+    def size(self, path: str) -> int:
+        """The bytes of a file, or of all files in a directory; 0 if it is not there."""
+        if not self.exists(path):
+            return 0
+        return int(self._file_system(path).getContentSummary(self._path(path)).getLength())
 
     def read_text(self, path: str) -> str:
         """The content of a UTF-8 file; raises as `read_bytes`."""
@@ -113,14 +128,24 @@ class Storage:
         """The path with its scheme and absolute, as Spark understands it."""
         return str(self._file_system(path).makeQualified(self._path(path)).toString())
 
-    def _path(self, path: str) -> JavaObject:
+    def parent(self, path: str) -> str:
+        """The directory that a path lies in; the top of a file system lies in itself."""
+        above = self._path(path).getParent()
+        return path if above is None else str(above.toString())
+
+    @property
+    def jvm(self) -> JavaObject:
+        """Java's packages, by name."""
         jvm = getattr(self.spark, "_jvm", None)
         if jvm is None:
             raise EnvironmentProblem(
                 "this Spark session is a Spark Connect client, which cannot reach the driver's file systems. "
                 "Run the job with spark-submit, or use the functions that take and return DataFrames."
             )
-        return jvm.org.apache.hadoop.fs.Path(path)
+        return jvm
+
+    def _path(self, path: str) -> JavaObject:
+        return self.jvm.org.apache.hadoop.fs.Path(path)
 
     def _file_system(self, path: str) -> JavaObject:
         return self._path(path).getFileSystem(self.spark._jsc.hadoopConfiguration())
@@ -182,7 +207,7 @@ def publish(
     parent, name = _split(target)
     is_kept, workspace = (
         workspace is not None,
-        workspace or join_path(parent, f".staging-{uuid.uuid4().hex[:12]}"),
+        workspace or join_path(parent, f"{_STAGING}{uuid.uuid4().hex[:12]}"),
     )
     staged, replaced = join_path(workspace, name), join_path(workspace, _REPLACED, name)
     is_published = False
@@ -209,10 +234,22 @@ def unfinished_workspace(storage: Storage, target: str) -> str:
 
     An older target that a process was killed over while it replaced it is put back.
     """
-    parent, name = _split(target)
-    workspace = join_path(parent, f".{name}-unfinished")
-    _restore(storage, join_path(workspace, _REPLACED, name), target)
+    workspace = workspace_of(target)
+    _restore(storage, join_path(workspace, _REPLACED, _split(target)[1]), target)
     return workspace
+
+
+def delete_leftovers(storage: Storage, directory: str) -> None:
+    """Delete what processes that were killed have left half written in a directory; nobody may be writing there."""
+    for name in storage.list_names(directory):
+        if name.startswith(_STAGING):
+            storage.delete(join_path(directory, name))
+
+
+def workspace_of(target: str) -> str:
+    """Where the unfinished contents of a target lie, beside it."""
+    parent, name = _split(target)
+    return join_path(parent, f".{name}-unfinished")
 
 
 def _restore(storage: Storage, replaced: str, target: str) -> None:

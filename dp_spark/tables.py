@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from dp_spark.errors import SchemaError
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.storage import Storage, publish, read_description, write_description
 from dp_spark.worker_errors import Investigate, translated_errors
 from dp_spark.worker_reuse import keep_spark_archives
@@ -58,10 +59,11 @@ def write_table(
     with publish(storage, path, overwrite=overwrite) as staged:
         seen = Observation()
         observed = df.observe(seen, F.count(F.lit(1)).alias("num_rows"))
-        with translated_errors(investigate):
+        with translated_errors(investigate), named_jobs(storage.spark, f"writing the {kind}"):
             observed.write.parquet(staged)
-        written = storage.spark.read.parquet(staged)
-        num_rows = written.count()
+        with named_jobs(storage.spark, f"counting the rows of the {kind} on storage"):
+            written = storage.spark.read.parquet(staged)
+            num_rows = written.count()
         if num_rows == 0:
             raise SchemaError(
                 f"the {kind} is empty: the table it was made from holds no data points. Check its path "
@@ -88,7 +90,8 @@ def read_table(storage: Storage, path: str, kind: str) -> tuple[DataFrame, dict[
         MissingResultError: if there is none of this kind, or its write did not finish.
     """
     description = read_description(storage, path, kind)
-    return storage.spark.read.parquet(path), description
+    with named_jobs(storage.spark, f"opening the {kind}"):
+        return storage.spark.read.parquet(path), description
 
 
 def quoted(column: str) -> Column:
@@ -159,6 +162,12 @@ def refuse_duplicate_keys(df: DataFrame, key: Sequence[str], what: str = "the ke
     Raises:
         SchemaError: naming some of the keys, and how many there are.
     """
+    with named_jobs(df.sparkSession, f"checking that {what} {list(key)} is unique"):
+        _refuse_null_keys(df, key, what)
+        _refuse_repeated_keys(df, key, what)
+
+
+def _refuse_null_keys(df: DataFrame, key: Sequence[str], what: str) -> None:
     columns = [quoted(name) for name in key]
     without = df.where(_any_null(columns)).select(*columns)
     null = without.limit(NUM_EXAMPLES).collect()
@@ -167,6 +176,10 @@ def refuse_duplicate_keys(df: DataFrame, key: Sequence[str], what: str = "the ke
             f"{what} {list(key)} is null in {without.count():,} rows, such as "
             f"{[row.asDict() for row in null]}. A data point needs a key: remove these rows or fill it in."
         )
+
+
+def _refuse_repeated_keys(df: DataFrame, key: Sequence[str], what: str) -> None:
+    columns = [quoted(name) for name in key]
     hashed, is_repeated = df.withColumn(_HASH, F.xxhash64(*columns)), F.col(_COUNT) > 1
     hashes = hashed.groupBy(_HASH).agg(_num_rows()).where(is_repeated).select(_HASH)
     suspects = hashed.join(hashes, on=_HASH, how="left_semi")
@@ -193,7 +206,8 @@ def table_digest(df: DataFrame) -> tuple[int, str]:
         F.bit_xor(_HASH).alias("xor"),
         F.sum(F.col(_HASH).cast("decimal(38,0)")).cast("string").alias("sum"),
     )
-    (row,) = sums.collect()  # one row
+    with named_jobs(df.sparkSession, "hashing a table's rows"):
+        (row,) = sums.collect()  # one row
     content = f"{row[_COUNT]}:{row['xor']}:{row['sum']}:{df.schema.simpleString()}"
     return int(row[_COUNT]), hashlib.sha256(content.encode()).hexdigest()
 

@@ -28,6 +28,9 @@ _NO_FILE = re.compile(r"FAILED_READ_FILE\.FILE_NOT_EXIST\]|FileNotFoundException
 _OTHER_TYPE = re.compile(
     r"FAILED_READ_FILE\.PARQUET_COLUMN_DATA_TYPE_MISMATCH|SchemaColumnConvertNotSupported"
 )
+_BAD_RECORD = re.compile(r"MALFORMED_RECORD_IN_PARSING|MalformedCSVException|BadRecordException")
+_OTHER_HEADER = re.compile(r"CSV header does not conform|Number of column in CSV header")
+_FILE = re.compile(r"while reading file (\S+?)\.?\s")
 _FIRST_LINE_LENGTH = 400
 
 
@@ -106,6 +109,9 @@ def _known_error(text: str) -> errors.DpSparkError | None:
             "(spark.sql.execution.arrow.maxRecordsPerBatch), run fewer tasks per executor (spark.executor.cores), "
             "or raise spark.executor.memoryOverhead or, if it is set, spark.executor.pyspark.memory."
         )
+    bad_text_file = _bad_text_file(text)
+    if bad_text_file is not None:
+        return bad_text_file
     no_file, other_type = _NO_FILE.search(text), _OTHER_TYPE.search(text)
     if no_file is not None:
         return errors.SchemaError(
@@ -116,5 +122,23 @@ def _known_error(text: str) -> errors.DpSparkError | None:
         return errors.SchemaError(
             f"files of one table hold different types in one column: {first_line(text[other_type.start() :])} "
             "Expected one type: rewrite the files that differ."
+        )
+    return None
+
+
+def _bad_text_file(text: str) -> errors.SchemaError | None:
+    """What is wrong with a file of CSV or JSON lines; what Spark says of it may hold values of rows."""
+    found = _FILE.search(text)
+    file = found[1] if found else "a file of the table"
+    if _OTHER_HEADER.search(text):
+        return errors.SchemaError(
+            f"the first line of {file} does not name the columns that were expected: in every CSV file of a table, and "
+            "in table.schema if it is given, expected the same names in the same order, each once. Correct them."
+        )
+    if _BAD_RECORD.search(text):
+        return errors.SchemaError(
+            f"{file} holds a row that cannot be read: in CSV, expected as many values as the first line has names, "
+            "quotes around texts with commas, and values of the column's type; in JSON lines, one object on every "
+            "line. Correct the row; if only a type is wrong, give table.schema."
         )
     return None

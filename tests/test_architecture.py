@@ -22,7 +22,13 @@ FOUNDATIONS = {
     "errors",
     "hashing",
     "held_back",
+    "interruption",
+    "logs",
+    "progress",
+    "html",
+    "plots",
     "references",
+    "scalars",
     "session",
     "storage",
     "tables",
@@ -31,15 +37,25 @@ FOUNDATIONS = {
 }
 
 COMMAND_LINE = {module for module in MODULES if module.startswith("dp_spark.cli.")}
-SESSION_MAKERS = {"dp_spark.session", *COMMAND_LINE}
+SESSION_MAKERS = {"dp_spark.session", "dp_spark.logs", *COMMAND_LINE}
 
 # Where rows reach the driver: how often, and why they are few whatever the size of the table.
 BOUNDED = {
+    "dp_spark.checks.columns": (1, "_MAX_SPLITS_SHOWN values of the split column, by limit"),
+    "dp_spark.checks.executors": (1, "MAX_TASKS rows, one for each task"),
+    "dp_spark.checks.values": (1, "one row of counts"),
+    "dp_spark.commands.sample": (1, "num_rows rows, at most MAX_TRIAL_ROWS, by limit"),
+    "dp_spark.commands.diff": (1, "MAX_KEYS rows, by limit"),
+    "dp_spark.commands.errors": (1, "MAX_BUCKETS * MAX_KEYS rows, by rank"),
     "dp_spark.counting.gold": (1, "num_classes + 2 + NUM_EXAMPLES distinct gold labels, by limit"),
     "dp_spark.counting.merging": (1, "one row: the counts of the whole table"),
     "dp_spark.end_model.class_weights": (1, "one row: a mean for each class"),
     "dp_spark.end_model.launch": (1, "one row for each training worker"),
     "dp_spark.end_model.vocabulary": (2, "max_tokens tokens; max_categories values of each column"),
+    "dp_spark.iteration.column_values": (1, "one row: a struct for each column"),
+    "dp_spark.iteration.error_buckets": (1, "num_buckets buckets, by limit"),
+    "dp_spark.iteration.keys": (3, "one row, by limit(1), or of constants; NUM_EXAMPLES keys, by limit"),
+    "dp_spark.iteration.suggestions": (2, "one row of sums; max_per_column values of each column, by rank"),
     "dp_spark.labeling.crowd_lfs": (1, "MAX_WORKERS + 1 workers, by limit"),
     "dp_spark.labeling.jvm_votes": (1, "one row, to see whether an expression fails"),
     "dp_spark.labeling.lf_runs": (2, "(m + preprocessors) * (4 + k) sums; NUM_SAMPLES errors per LF"),
@@ -47,12 +63,15 @@ BOUNDED = {
     "dp_spark.labels.inputs": (1, "one row, by limit(1)"),
     "dp_spark.labels.labelled_rows": (1, "one row of sums"),
     "dp_spark.labels.shard_description": (1, "one row for each shard"),
-    "dp_spark.pipeline": (1, "_MAX_SPLITS_SHOWN values of the split column, by limit"),
+    "dp_spark.report.label_histogram": (1, "NUM_BUCKETS * (k + 1) * 2 sums"),
+    "dp_spark.report.parts": (2, "MAX_VALUES + 1 values of partition columns, or files, by limit"),
     "dp_spark.report.scored_rows": (1, "one row, by limit(1)"),
+    "dp_spark.report.shown_rows": (1, "MAX_SHOWN_ROWS rows, by limit"),
     "dp_spark.report.trial": (2, "MAX_TRIAL_ROWS + 1 rows, by limit, and their votes"),
     "dp_spark.tables": (3, "NUM_EXAMPLES keys to show in an error, by limit; one row of sums"),
 }
 COLLECTING = {"collect", "toPandas", "toLocalIterator", "toArrow"}
+WITH_NAMED_JOBS = {"_refuse_null_keys", "_refuse_repeated_keys"}  # what calls them names Spark's jobs
 
 
 def parsed(module: str) -> ast.Module:
@@ -113,8 +132,8 @@ def outward_acts(tree: ast.Module) -> set[str]:
         match node:
             case ast.Attribute(value=ast.Name(id="SparkSession"), attr="builder"):
                 acts.add("SparkSession.builder")
-            case ast.Attribute(attr="basicConfig"):
-                acts.add("basicConfig")
+            case ast.Attribute(attr="basicConfig" | "addHandler" as name):
+                acts.add(name)
             case ast.Attribute(value=ast.Name(id="sys"), attr="argv"):
                 acts.add("sys.argv")
             case ast.Call(func=ast.Name(id="print" | "SparkContext" as name)):
@@ -124,6 +143,18 @@ def outward_acts(tree: ast.Module) -> set[str]:
 
 def collecting(tree: ast.Module) -> int:
     return sum(isinstance(node, ast.Attribute) and node.attr in COLLECTING for node in ast.walk(tree))
+
+
+def unnamed_jobs(tree: ast.AST, function: str = "") -> set[str]:
+    """The functions that collect outside of a block `with named_jobs(...)`."""
+    found = set()
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.With) and any("named_jobs" in ast.dump(item) for item in node.items):
+            continue
+        if isinstance(node, ast.Attribute) and node.attr in COLLECTING:
+            found.add(function)
+        found |= unnamed_jobs(node, node.name if isinstance(node, ast.FunctionDef) else function)
+    return found
 
 
 def test_imports_have_no_cycles():
@@ -158,9 +189,10 @@ def test_no_module_imports_both_spark_and_tensorflow():
 
 def test_only_jobs_cli_and_session_create_sessions_parse_arguments_configure_logging_or_print():
     acts = {module: outward_acts(parsed(module)) for module in MODULES}
-    assert acts["dp_spark.session"] >= {"SparkSession.builder", "basicConfig"}
     assert acts["dp_spark.cli.verbs"] >= {"click", "sys.argv"}
     assert acts["dp_spark.cli.speak"] >= {"print"}
+    assert acts["dp_spark.session"] >= {"SparkSession.builder", "sys.argv"}
+    assert acts["dp_spark.logs"] >= {"addHandler"}
     assert {module: found for module, found in acts.items() if found and module not in SESSION_MAKERS} == {}
 
 
@@ -174,6 +206,17 @@ def test_outward_acts_would_be_found():
 def test_rows_reach_the_driver_only_where_they_are_bounded():
     found = {module: collecting(parsed(module)) for module in MODULES}
     assert {m: n for m, n in found.items() if n} == {m: n for m, (n, _) in BOUNDED.items()}
+
+
+def test_spark_jobs_that_collect_say_what_they_do():
+    found = set().union(*(unnamed_jobs(parsed(module)) for module in MODULES))
+    assert found == WITH_NAMED_JOBS
+
+
+def test_a_job_without_a_name_would_be_found():
+    text = "def f():\n    with named_jobs(s, 'x'):\n        a.collect()\n    return [b for b in c.collect()]"
+    assert unnamed_jobs(ast.parse(text)) == {"f"}
+    assert unnamed_jobs(ast.parse(text.replace("c.collect()", "c"))) == set()
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda path: path.name)
@@ -209,8 +252,9 @@ def test_a_foundation_imports_only_foundations():
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Which of Spark and TensorFlow a fresh Python has loaded after a statement."""
-    report = "print(*sorted({'pyspark', 'tensorflow', 'keras'} & set(sys.modules)))"
+    """Which of the slow libraries a fresh Python has loaded after a statement."""
+    slow = {"pyspark", "tensorflow", "keras", "matplotlib", "mlflow"}
+    report = f"print(*sorted({slow} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; {statement}\n{report}"],
         capture_output=True, text=True, cwd=REPOSITORY, timeout=120, check=True,
@@ -218,7 +262,7 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_importing_the_package_loads_neither_spark_nor_tensorflow():
+def test_importing_the_package_loads_neither_spark_nor_tensorflow_nor_matplotlib():
     assert loaded_by("import dp_spark; dp_spark.labeling_function; dp_spark.VoteCounts") == set()
 
 

@@ -63,7 +63,7 @@ def test_a_configuration_cannot_be_changed():
 @pytest.mark.parametrize(
     ("section", "key", "known"),
     [
-        ("[table]", "table.kye", "cluster, generator, gold, key, path, split, test_share"),
+        ("[table]", "table.kye", "cluster, format, generator, gold, key, path, schema, split, test_share"),
         (
             "[labeling]",
             "labeling.kye",

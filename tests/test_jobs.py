@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dp_spark.cli import main
-from dp_spark.pipeline import RUN_FILE
+from dp_spark.stage_names import RUN_FILE
 from dp_spark.stages import STAGES
 
 REPOSITORY = Path(__file__).parents[1]
@@ -105,7 +105,7 @@ def test_the_pipeline_runs_from_a_table_of_ones_own_under_spark_submit(spark, tm
     assert written == {*(output for _, output in STAGES.values()), RUN_FILE} - {"gold_end_model"}  # no gold
     assert json.loads((results / "metrics.json").read_text())["num_data_points"] == 120
     assert "120 data points" in done.stdout
-    assert done.stdout.rstrip().endswith("results are in my results")
+    assert done.stdout.rstrip().endswith("results are in my results; open its report.html")
 
 
 @pytest.mark.slow

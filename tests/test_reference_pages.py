@@ -17,7 +17,7 @@ from dp_spark.cli.verbs import dp_spark as dp_spark_command
 from dp_spark.config import PipelineConfig
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.label_model.fit import MODELS
-from dp_spark.pipeline import OWN_NAMES
+from dp_spark.stage_names import OWN_NAMES
 
 VERBS = dp_spark_command.commands
 SECTIONS = {

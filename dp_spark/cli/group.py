@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+_HELP_CHARACTERS = 200  # no one-line help is cut
+
 
 class VerbGroup(click.Group):
     """A click group whose help lists verbs by what one does with them.
@@ -19,7 +21,9 @@ class VerbGroup(click.Group):
         """Write the verbs with their one-line helps, section by section."""
         for title, names in self.sections.items():
             with formatter.section(title):
-                formatter.write_dl([(name, self.commands[name].get_short_help_str(80)) for name in names])
+                formatter.write_dl(
+                    [(name, self.commands[name].get_short_help_str(_HELP_CHARACTERS)) for name in names]
+                )
 
     def resolve_command(
         self, context: click.Context, arguments: list[str]

@@ -3,6 +3,7 @@
 Nothing here loads TensorFlow, so that verbs which only look at results answer quickly.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,10 +18,21 @@ from dp_spark.storage import Storage
 
 
 def on_run(
-    source: Source, verb: str, function: Callable[..., Outcome], *, ships: bool = False, **arguments: object
+    source: Source,
+    verb: str,
+    function: Callable[..., Outcome],
+    *,
+    overwrite: bool = False,
+    ships: bool = False,
+    **arguments: object,
 ) -> Outcome:
-    """What a function of a run, and of further arguments, finds out; `ships` as of `open_run`."""
-    return function(open_run(source, verb, ships=ships), **arguments)
+    """What a function of a run, and of further arguments, finds out; `overwrite` and `ships` as of `open_run`."""
+    return function(open_run(source, verb, overwrite=overwrite, ships=ships), **arguments)
+
+
+def on_storage(verb: str, function: Callable[..., Outcome], **arguments: object) -> Outcome:
+    """What a function of the file systems, and of further arguments, finds out; needs no configuration."""
+    return function(Storage(spark_session(f"dp_spark {verb}")), **arguments)
 
 
 def open_run(source: Source, verb: str, *, overwrite: bool = False, ships: bool = True) -> Run:
@@ -34,11 +46,15 @@ def open_run(source: Source, verb: str, *, overwrite: bool = False, ships: bool 
         overwrite: whether stages may replace their results.
         ships: send these modules to the executors: for verbs that run what users wrote.
     """
-    app_name = f"dp_spark {verb} {source.config}"
-    config = read_config(source, app_name)
+    config = read_config(source, app_name_of(source, verb))
+    return run_of(config, source, verb, overwrite=overwrite, ships=ships)
+
+
+def run_of(config: PipelineConfig, source: Source, verb: str, *, overwrite: bool, ships: bool) -> Run:
+    """The run of a configuration that was read; the rest as of `open_run`."""
     folders = module_folders(source)
     find_modules_in(folders)
-    session = spark_session(app_name)
+    session = spark_session(app_name_of(source, verb))
     if ships:
         references = [config.labeling.module, config.table.generator, *config.end_model.settings().references]
         ship_own_modules(session, [name.partition(":")[0] for name in references if name], folders)
@@ -47,11 +63,23 @@ def open_run(source: Source, verb: str, *, overwrite: bool = False, ships: bool 
 
 def read_config(source: Source, app_name: str) -> PipelineConfig:
     """The configuration, with what the options replace."""
-    text = config_text(source.config, lambda: Storage(spark_session(app_name)))
-    settings = list(source.settings)
-    config = parse_config(text, source.config, settings)
-    table = config.table.model_copy(update={"path": source.table} if source.table else {})
-    return config.model_copy(update={"table": table, "output": source.output or config.output})
+    return parse_config(read_text(source, app_name), source.config, settings_of(source))
+
+
+def read_text(source: Source, app_name: str) -> str:
+    """The text of the configuration; a session of this name is started if it lies where only Hadoop reads."""
+    return config_text(source.config, lambda: Storage(spark_session(app_name)))
+
+
+def settings_of(source: Source) -> list[str]:
+    """What the options replace, as settings."""
+    named = {"output": source.output, "table.path": source.table}
+    return [*source.settings, *(f"{name}={json.dumps(value)}" for name, value in named.items() if value)]
+
+
+def app_name_of(source: Source, verb: str) -> str:
+    """What Spark's UI shows."""
+    return f"dp_spark {verb} {source.config}"
 
 
 def module_folders(source: Source) -> list[Path]:

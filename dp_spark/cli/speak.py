@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 
 from dp_spark.cli.options import Speech
 from dp_spark.commands.outcome import Outcome
-from dp_spark.errors import DpSparkError
+from dp_spark.errors import ConfigError, DpSparkError
+from dp_spark.logs import configure_logging
 from dp_spark.session import run_job
 
 EXIT_PROBLEMS = 2
@@ -16,9 +17,8 @@ EXIT_PROBLEMS = 2
 
 def speak(work: Callable[[], Outcome], speech: Speech) -> None:
     """Do the work and print its outcome; ends the process with an exit code if it fails or is not good."""
-    if speech.level:
-        os.environ["DP_SPARK_LOG_LEVEL"] = speech.level
     found: list[Outcome] = []
+    _configure(speech)
 
     def job() -> None:
         try:
@@ -33,6 +33,16 @@ def speak(work: Callable[[], Outcome], speech: Speech) -> None:
     print(_json(outcome.content) if speech.as_json else outcome.text)
     if not outcome.is_good:
         sys.exit(EXIT_PROBLEMS)
+
+
+def _configure(speech: Speech) -> None:
+    if speech.level == "WARNING":
+        os.environ.setdefault("DP_SPARK_PROGRESS", "none")
+    try:
+        configure_logging(speech.level, speech.log_format, speech.log_file)
+    except ConfigError as problem:
+        sys.stderr.write(f"ConfigError: {problem}\n")
+        sys.exit(problem.exit_code)
 
 
 def _json(content: Mapping[str, object]) -> str:

@@ -1,7 +1,6 @@
 """Vote counts of a label matrix of any size, in one pass over its partitions."""
 
 import logging
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,7 +40,8 @@ def count_votes(
     start = empty_counts(
         label_matrix.lf_names, label_matrix.lf_hashes, label_matrix.num_classes, has_blocks=bool(cluster)
     )
-    counts = count_batches(_rows(label_matrix, cluster, points), start, _with_batch)
+    what = f"counting the votes of {len(label_matrix.lf_names)} LFs"
+    counts = count_batches(_rows(label_matrix, cluster, points), start, _with_batch, what=what)
     if counts.num_data_points == 0:
         raise SchemaError("the label matrix holds no data points: there is nothing to count. Check its path.")
     logger.info(
@@ -56,9 +56,7 @@ def count_votes(
 
 def share_covered(counts: VoteCounts) -> float:
     """The share of data points with at least one vote, from the pattern counts (sampled above their cap)."""
-    weights = counts.patterns.counts
-    total = int(weights.sum())
-    return float(weights[(counts.patterns.votes != 0).any(axis=1)].sum() / total) if total else math.nan
+    return counts.patterns.share_covered
 
 
 def _rows(label_matrix: LabelMatrix, cluster: Sequence[str], points: DataFrame | None) -> DataFrame:

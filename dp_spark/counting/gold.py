@@ -13,6 +13,7 @@ from dp_spark.errors import SchemaError
 from dp_spark.labeling.matrix import LabelMatrix
 from dp_spark.labeling.packing import VOTES_COLUMN, unpack_votes
 from dp_spark.labeling.votes import classes_of
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import NUM_EXAMPLES, quoted, refuse_duplicate_keys, refuse_missing_columns
 
 logger = logging.getLogger(__name__)
@@ -38,11 +39,13 @@ def count_gold(label_matrix: LabelMatrix, gold: DataFrame, gold_column: str = "g
     key, num_classes = list(label_matrix.key), label_matrix.num_classes
     refuse_missing_columns(gold, {"count_gold": [*key, gold_column]}, "the table of gold labels")
     refuse_duplicate_keys(gold, key)
-    _refuse_other_values(gold, gold_column, num_classes)
+    refuse_other_gold(gold, gold_column, num_classes)
     known = gold.where(quoted(gold_column) != 0)
     truth = known.select(*map(quoted, key), quoted(gold_column).cast("tinyint").alias(_GOLD))
     joined = label_matrix.df.join(truth, on=key, how="inner").select(VOTES_COLUMN, _GOLD)
-    counts = count_batches(joined, empty_gold_counts(label_matrix.lf_names, num_classes), _with_batch)
+    start = empty_gold_counts(label_matrix.lf_names, num_classes)
+    what = f"counting the votes of {len(label_matrix.lf_names)} LFs beside gold labels"
+    counts = count_batches(joined, start, _with_batch, what=what)
     if counts.num_gold == 0:
         raise SchemaError(
             f"no data point of the label matrix has a gold label in {gold_column!r}: expected keys "
@@ -53,13 +56,19 @@ def count_gold(label_matrix: LabelMatrix, gold: DataFrame, gold_column: str = "g
     return counts
 
 
-def _refuse_other_values(gold: DataFrame, gold_column: str, num_classes: int) -> None:
+def refuse_other_gold(gold: DataFrame, gold_column: str, num_classes: int) -> None:
+    """Refuse a column with anything but classes, 0 and null; it is read once.
+
+    Raises:
+        SchemaError: naming other values or types, or if 0 seems to stand for the negative class.
+    """
     classes, kind = classes_of(num_classes), gold.select(quoted(gold_column)).schema[0].dataType
     expected = f"expected one of {classes}, and 0 or null where the truth is not known. Recode the column."
     if not isinstance(kind, NumericType):
         raise SchemaError(f"the gold labels in {gold_column!r} are of type {kind.simpleString()}: {expected}")
     distinct = gold.select(quoted(gold_column).alias(_GOLD)).distinct()
-    rows = distinct.limit(len(classes) + 2 + NUM_EXAMPLES).collect()  # 2: null and 0
+    with named_jobs(gold.sparkSession, f"looking at the values of {gold_column}"):
+        rows = distinct.limit(len(classes) + 2 + NUM_EXAMPLES).collect()  # 2: null and 0
     found = {row[_GOLD] for row in rows}
     others = found - {None, 0, *classes}
     if others:

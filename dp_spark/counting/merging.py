@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from dp_spark.errors import SchemaError
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import BatchPass, map_batches
 from dp_spark.worker_errors import marked, translated_errors
 
@@ -39,13 +40,16 @@ class Mergeable(Protocol):
 C = TypeVar("C", bound=Mergeable)
 
 
-def count_batches(df: DataFrame, start: C, with_batch: Callable[[C, pa.RecordBatch], C]) -> C:
+def count_batches(
+    df: DataFrame, start: C, with_batch: Callable[[C, pa.RecordBatch], C], *, what: str = "counting rows"
+) -> C:
     """The counts of all rows of a table, which is read once, now.
 
     Args:
         df: the table.
         start: the counts of no rows.
         with_batch: counts and those of one more batch; it runs in Spark's workers.
+        what: Spark's jobs are called.
 
     Raises:
         SchemaError: that `with_batch` raised.
@@ -53,7 +57,7 @@ def count_batches(df: DataFrame, start: C, with_batch: Callable[[C, pa.RecordBat
     partials = map_batches(df, _counter(start, with_batch), _SCHEMA)
     merge = _merger(type(start))
     merged = _merged(_merged(partials, merge, NUM_MERGERS), merge, 1)
-    with translated_errors():
+    with translated_errors(), named_jobs(df.sparkSession, what):
         rows = merged.select("counts").collect()  # one row: the counts of the whole table
     return reduce(add, (start.from_bytes(bytes(row["counts"])) for row in rows), start)
 

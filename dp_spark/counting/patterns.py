@@ -7,6 +7,7 @@ how it was partitioned or in which order parts were merged: a part that holds to
 rate is enough for the whole to hold too many at that rate.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,12 @@ class PatternCounts:
     def sample_rate(self) -> float:
         """The share of patterns that is kept: 1.0 if the counts are complete."""
         return float(2.0**-self.log2_rate)
+
+    @property
+    def share_covered(self) -> float:
+        """The share of data points with at least one vote, of those that are kept; NaN without any."""
+        total = int(self.counts.sum())
+        return float(self.counts[(self.votes != 0).any(axis=1)].sum() / total) if total else math.nan
 
 
 def empty_patterns(num_lfs: int, *, has_blocks: bool = False) -> PatternCounts:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dp_spark.counting.gold_counts import GoldCounts
+from dp_spark.counting.notebook import summary_html
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.labeling.votes import classes_of
 
@@ -55,7 +56,7 @@ class LFSummaryRow:
     empirical_accuracy: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LFSummary:
     """A summary of m LFs; `print` shows it as a table.
 
@@ -86,14 +87,25 @@ class LFSummary:
             as_snorkel["Emp. Acc."] = table["Emp. Acc."].astype("float64")  # None becomes NaN
         return table.assign(**as_snorkel)
 
+    def __repr__(self) -> str:
+        gold = "" if self.num_gold is None else f", {self.num_gold:,} with gold"
+        return f"LFSummary(n={self.num_data_points:,}, m={len(self.rows)}{gold})"
+
     def __str__(self) -> str:
-        columns = self._columns()
-        lines = [["LF", *columns.values()]]
-        lines += [[row.name, *(_text(getattr(row, name)) for name in columns)] for row in self.rows]
+        lines = [self._titles(), *self._cells()]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         return "\n".join(
             "  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) for line in lines
         )
+
+    def _repr_html_(self) -> str:
+        return summary_html(self, self._titles(), self._cells())
+
+    def _titles(self) -> list[str]:
+        return ["LF", *self._columns().values()]
+
+    def _cells(self) -> list[list[str]]:
+        return [[row.name, *(_text(getattr(row, name)) for name in self._columns())] for row in self.rows]
 
     def _columns(self) -> dict[str, str]:
         return _COLUMNS if self.num_gold is None else _COLUMNS | _GOLD_COLUMNS

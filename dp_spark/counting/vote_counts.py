@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from dp_spark.counting.count_files import counts_file, read_counts_file
 from dp_spark.counting.indicators import BLOCK_ROWS, shared_votes, vote_indicators
+from dp_spark.counting.notebook import vote_counts_html, vote_counts_text
 from dp_spark.counting.patterns import (
     NUM_BLOCKS,
     PatternCounts,
@@ -29,7 +30,7 @@ Counts = npt.NDArray[np.int64]
 MAX_INDICATORS = 1 << 14  # num_lfs * num_classes; the joint counts then take 2 GiB
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class VoteCounts:
     """Integer statistics of a label matrix with m LFs and k classes.
 
@@ -178,6 +179,12 @@ class VoteCounts:
             num_conflicts=self.num_conflicts + other.num_conflicts,
             patterns=merge_patterns(self.patterns, other.patterns),
         )
+
+    def __repr__(self) -> str:
+        return vote_counts_text(self)
+
+    def _repr_html_(self) -> str:
+        return vote_counts_html(self)
 
     def to_bytes(self) -> bytes:
         """The counts as an .npz file without pickles: the same bytes for the same counts."""

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from dp_spark.end_model.input_spec import InputSpec
 from dp_spark.end_model.local_files import LocalFiles, replaced_directory
+from dp_spark.end_model.notebook import end_model_html, end_model_text
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import MissingResultError, SchemaError
 from dp_spark.labeling.votes import NEGATIVE, POSITIVE
@@ -32,7 +33,7 @@ DEFAULT_THRESHOLD = 0.5
 History = tuple[Mapping[str, float], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class EndModel:
     """A trained end model.
 
@@ -74,6 +75,12 @@ class EndModel:
     def num_features(self) -> int:
         """d; 0 without features."""
         return self.inputs.num_features
+
+    def __repr__(self) -> str:
+        return end_model_text(self)
+
+    def _repr_html_(self) -> str:
+        return end_model_html(self)
 
     def save(self, directory: str | Path) -> None:
         """Write the model to a local directory, which appears or changes at once; elsewhere use `save_end_model`.

@@ -50,13 +50,14 @@ class _Result:
     history: str | None = None
 
 
-def barrier_task(training: TrainingJob, key: bytes, num_threads: int) -> Results:
+def barrier_task(training: TrainingJob, key: bytes, num_threads: int, *, is_quiet: bool = False) -> Results:
     """The function for `mapInArrow(..., RESULT_SCHEMA, barrier=True)`, one task per worker.
 
     Args:
         training: the run.
         key: its secret; it travels in the task's closure, as encrypted as Spark's own traffic is.
         num_threads: TensorFlow's intra-op threads per worker.
+        is_quiet: whether processes leave their line per epoch out, as the executor's log is the driver's.
     """
 
     def run_task(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -78,7 +79,7 @@ def barrier_task(training: TrainingJob, key: bytes, num_threads: int) -> Results
                 reaches_hub = rank == 0 or can_connect(workers[0].host, workers[0].port)
                 failure = network_failure(_exchanged(context, replace(own, reaches_hub=reaches_hub)))
             if failure is None:
-                with tempfile.TemporaryDirectory(prefix="dp_spark_") as directory:
+                with tempfile.TemporaryDirectory(prefix="dp_spark_", dir=_scratch()) as directory:
                     job = WorkerJob(
                         training=training,
                         rank=rank,
@@ -90,7 +91,7 @@ def barrier_task(training: TrainingJob, key: bytes, num_threads: int) -> Results
                         output_directory=directory,
                         peers=_peers(training, workers),
                     )
-                    result = _run_process(job, host, listener)
+                    result = _run_process(job, host, listener, is_quiet=is_quiet)
             else:
                 result = _Result(failure)
         yield _batch(rank, result, own.versions)
@@ -127,14 +128,16 @@ def _peers(training: TrainingJob, workers: Sequence[Greeting]) -> tuple[tuple[st
     return tuple((worker.host, worker.tensorflow_port) for worker in workers)
 
 
-def _run_process(job: WorkerJob, host: str, listener: socket.socket) -> _Result:
+def _run_process(job: WorkerJob, host: str, listener: socket.socket, *, is_quiet: bool) -> _Result:
     directory = Path(job.output_directory)
     log = directory / "stderr"
     with log.open("wb") as stderr:
         process = subprocess.Popen(  # noqa: S603 - this Python, this package
             [sys.executable, "-m", _WORKER],
             stdin=subprocess.PIPE,
-            stdout=sys.stderr.fileno(),  # one line per epoch, to the executor's log
+            stdout=subprocess.DEVNULL
+            if is_quiet
+            else sys.stderr.fileno(),  # one line per epoch, to the executor's log
             stderr=stderr,
             cwd=directory,
             env=process_environment(job.num_threads, _gpus()),
@@ -159,6 +162,12 @@ def _reported(job: WorkerJob, failure: Failure) -> Failure:
     with contextlib.suppress(OSError):
         replace_file(f"{job.training.attempt_directory}/{failure_name(job.rank)}", failure.to_json().encode())
     return failure
+
+
+def _scratch() -> str | None:
+    """A directory that the executor deletes when it ends, also if this task is killed; None if that is not known."""
+    place = os.environ.get("SPARK_LOCAL_DIRS", "").split(",")[0]
+    return place if place and Path(place).is_dir() else None
 
 
 def _gpus() -> list[str]:

@@ -7,6 +7,7 @@ from dp_spark.end_model.settings import BALANCED, TrainingSettings
 from dp_spark.errors import ConfigError, SchemaError
 from dp_spark.labels.manifest import LABEL_COLUMN, WEIGHT_COLUMN, ShardManifest
 from dp_spark.labels.shards import read_shards
+from dp_spark.progress.named_jobs import named_jobs
 
 
 def resolved_class_weights(
@@ -27,13 +28,8 @@ def resolved_class_weights(
         SchemaError: if weights should balance a class that no label names.
     """
     if settings.class_weights != BALANCED:
-        weights = tuple(float(weight) for weight in settings.class_weights)
-        if weights and len(weights) != manifest.num_classes:
-            raise ConfigError(
-                f"class_weights holds {len(weights)} numbers: expected one for each of {manifest.num_classes} classes, "
-                "or 'balanced'. Correct the setting."
-            )
-        return weights
+        refuse_other_class_weights(settings, manifest.num_classes)
+        return tuple(float(weight) for weight in settings.class_weights)
     shares = _class_shares(spark, manifest)
     if min(shares) <= 0:
         raise SchemaError(
@@ -41,6 +37,16 @@ def resolved_class_weights(
             "all above 0. Give numbers, or labels of every class."
         )
     return tuple(1 / (len(shares) * share) for share in shares)
+
+
+def refuse_other_class_weights(settings: TrainingSettings, num_classes: int) -> None:
+    """Refuse weights that are not one for each class; raises ConfigError."""
+    weights = settings.class_weights
+    if weights and weights != BALANCED and len(weights) != num_classes:
+        raise ConfigError(
+            f"class_weights holds {len(weights)} numbers: expected one for each of {num_classes} classes, "
+            "or 'balanced'. Correct the setting."
+        )
 
 
 def _class_shares(spark: SparkSession, manifest: ShardManifest) -> tuple[float, ...]:
@@ -51,4 +57,5 @@ def _class_shares(spark: SparkSession, manifest: ShardManifest) -> tuple[float, 
         [1 - label, label] if manifest.num_classes == 2 else [label[i] for i in range(manifest.num_classes)]
     )
     means = [(F.sum(weight * each) / F.sum(weight)).alias(f"class_{i}") for i, each in enumerate(classes)]
-    return tuple(map(float, shards.agg(*means).collect()[0]))  # one row
+    with named_jobs(spark, "weighing the classes"):
+        return tuple(map(float, shards.agg(*means).collect()[0]))  # one row

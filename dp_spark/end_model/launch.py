@@ -33,6 +33,7 @@ from dp_spark.errors import (
     SchemaError,
     TrainingError,
 )
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.storage import Storage
 
 logger = logging.getLogger(__name__)
@@ -117,7 +118,9 @@ def _attempt_when_possible(
 
 def _attempt(spark: SparkSession, storage: Storage, training: TrainingJob) -> Trained | Failure:
     settings = training.settings
-    task = barrier_task(training, secrets.token_bytes(KEY_BYTES), task_cpus(spark))
+    is_local = str(spark.sparkContext.master).startswith("local")  # the driver logs every epoch, too
+    key = secrets.token_bytes(KEY_BYTES)
+    task = barrier_task(training, key, task_cpus(spark), is_quiet=is_local)
     tasks = spark.range(0, settings.num_workers, 1, settings.num_workers).mapInArrow(
         task, RESULT_SCHEMA, barrier=True
     )
@@ -129,7 +132,8 @@ def _attempt(spark: SparkSession, storage: Storage, training: TrainingJob) -> Tr
         rows_per_epoch=round(training.manifest.num_data_points * (1 - settings.validation_share)),
     )
     try:
-        rows = run_watched(spark, tasks.collect, watch)  # num_workers rows; one holds a model
+        with named_jobs(spark, f"training, num_workers={settings.num_workers}"):
+            rows = run_watched(spark, tasks.collect, watch)  # num_workers rows; one holds a model
     except (PySparkException, Py4JJavaError) as problem:
         reported = watch.failures()
         return cause_of(reported) if reported else _stage_failure(problem, settings.num_workers)

@@ -32,16 +32,16 @@ def check_cluster(spark: SparkSession, num_workers: int, seconds: float = EXECUT
             "stage) then. Submit the training job with --conf spark.dynamicAllocation.enabled=false."
         )
     deadline = time.monotonic() + seconds
-    num_slots = _num_slots(spark)
-    while num_slots is not None and num_slots < num_workers:
-        if _is_local(spark) or time.monotonic() > deadline:
+    slots = num_slots(spark)
+    while slots is not None and slots < num_workers:
+        if is_local(spark) or time.monotonic() > deadline:
             raise EnvironmentProblem(
-                f"num_workers is {num_workers}, but the cluster runs only {num_slots} tasks at the same "
+                f"num_workers is {num_workers}, but the cluster runs only {slots} tasks at the same "
                 "time. Ask for more executors or cores (for a local run: --master 'local[N]'), or lower "
                 "num_workers."
             )
         time.sleep(_POLL_SECONDS)
-        num_slots = _num_slots(spark)
+        slots = num_slots(spark)
 
 
 def warn_of_open_ports(property_of: Callable[[str, str], str | None], settings: TrainingSettings) -> None:
@@ -69,7 +69,7 @@ def task_cpus(spark: SparkSession) -> int:
     return int(spark.conf.get("spark.task.cpus", "1") or "1")
 
 
-def _num_slots(spark: SparkSession) -> int | None:
+def num_slots(spark: SparkSession) -> int | None:
     """How many tasks run at the same time, or None where Spark does not tell."""
     if spark.conf.get("spark.default.parallelism", "") != "":
         return None  # then defaultParallelism is that setting, not the number of cores
@@ -79,5 +79,6 @@ def _num_slots(spark: SparkSession) -> int | None:
         return None
 
 
-def _is_local(spark: SparkSession) -> bool:
+def is_local(spark: SparkSession) -> bool:
+    """Whether the driver is the only executor."""
     return str(spark.sparkContext.master).startswith("local[")

@@ -12,12 +12,7 @@ import tensorflow as tf
 
 from dp_spark.end_model.files import replace_file
 from dp_spark.errors import ConfigError
-
-# What tf.summary.scalar adds, for which the workers would need the package tensorboard.
-_METADATA = tf.compat.v1.SummaryMetadata(
-    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"),
-    data_class=1,  # DATA_CLASS_SCALAR
-)
+from dp_spark.scalars import write_scalars
 
 
 class Scalars:
@@ -44,10 +39,7 @@ class Scalars:
         """Add the metrics of an epoch, counted from 1; a copy that fails is made good after the next epoch."""
         if self._writer is None:
             return
-        with self._writer.as_default():
-            for name, value in metrics.items():
-                tf.summary.write(name, tf.constant(value, tf.float32), step=epoch, metadata=_METADATA)
-        self._writer.flush()
+        write_scalars(self._writer, epoch, metrics)
         try:
             self._copy()
         except OSError as problem:

@@ -1,6 +1,7 @@
 """How an end model is trained; no Spark, no TensorFlow."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,7 +86,7 @@ class TrainingSettings:
             row groups again in every epoch.
 
     Raises:
-        ValueError: naming the setting and its value.
+        ValueError: naming all settings that are wrong, and their values.
     """
 
     model: str = LINEAR
@@ -121,23 +122,9 @@ class TrainingSettings:
         object.__setattr__(self, "hidden_units", tuple(self.hidden_units))
         if self.class_weights != BALANCED:
             object.__setattr__(self, "class_weights", tuple(self.class_weights))
-        self._check_numbers()
-        self._check_choices()
-        self._check_class_weights()
-        self._check_validation()
-        if self.num_workers > self.num_row_ranges:
-            raise ValueError(
-                f"num_workers is {self.num_workers}: expected at most num_row_ranges, which is "
-                f"{self.num_row_ranges}, since each worker trains on whole ranges. Raise num_row_ranges."
-            )
-        if self.has_open_ports and not self.network_is_isolated:
-            raise ValueError(
-                "collective is 'tensorflow' and network_is_isolated is False: TensorFlow's gRPC port listens on "
-                "every interface without authentication, and who reaches it can read and write files as the "
-                "worker does and run what he likes. Expected a network that only this application reaches: "
-                "apply deploy/kubernetes/network-policy.yaml or a firewall and set network_is_isolated = true, "
-                "or use collective = 'authenticated'."
-            )
+        wrong = [*self._wrong_numbers(), *self._wrong_choices(), *self._wrong_together()]
+        if wrong:
+            raise ValueError(" ".join(wrong))
 
     @property
     def has_open_ports(self) -> bool:
@@ -159,44 +146,60 @@ class TrainingSettings:
         """b: how many rows of each range a global batch holds."""
         return max(1, round(self.batch_size / self.num_row_ranges))
 
-    def _check_numbers(self) -> None:
+    def _wrong_numbers(self) -> Iterator[str]:
         for name in _COUNTS:
-            self._expect(name, getattr(self, name) >= 1, "at least 1")
+            yield from self._unless(name, getattr(self, name) >= 1, "at least 1")
         for name in ("early_stopping_patience", "checkpoint_steps", "cache_bytes"):
-            self._expect(name, getattr(self, name) >= 0, "0 or more")
-        self._expect("hidden_units", all(units >= 1 for units in self.hidden_units), "each at least 1")
-        self._expect("hidden_units", bool(self.hidden_units), "at least one layer (or model='linear')")
-        self._expect("learning_rate", 0 < self.learning_rate < math.inf, "a positive number")
-        self._expect("timeout_seconds", 0 < self.timeout_seconds < math.inf, "a positive number of seconds")
-        self._expect("l2", 0 <= self.l2 < math.inf, "0 or a positive number")
-        self._expect("seed", 0 <= self.seed < 2**31, "0 to 2**31 - 1")
-        self._expect("ngrams", 1 <= self.ngrams <= _MAX_NGRAMS, "1 or 2")
-        self._expect("validation_share", 0 <= self.validation_share <= _MAX_VALIDATION_SHARE, "0 to 0.5")
-        self._expect("warmup_share", 0 <= self.warmup_share < 1, "at least 0 and below 1")
+            yield from self._unless(name, getattr(self, name) >= 0, "0 or more")
+        yield from self._unless("hidden_units", all(u >= 1 for u in self.hidden_units), "each at least 1")
+        yield from self._unless(
+            "hidden_units", bool(self.hidden_units), "at least one layer (or model='linear')"
+        )
+        yield from self._unless("learning_rate", 0 < self.learning_rate < math.inf, "a positive number")
+        is_time = 0 < self.timeout_seconds < math.inf
+        yield from self._unless("timeout_seconds", is_time, "a positive number of seconds")
+        yield from self._unless("l2", 0 <= self.l2 < math.inf, "0 or a positive number")
+        yield from self._unless("seed", 0 <= self.seed < 2**31, "0 to 2**31 - 1")
+        yield from self._unless("ngrams", 1 <= self.ngrams <= _MAX_NGRAMS, "1 or 2")
+        is_share = 0 <= self.validation_share <= _MAX_VALIDATION_SHARE
+        yield from self._unless("validation_share", is_share, "0 to 0.5")
+        yield from self._unless("warmup_share", 0 <= self.warmup_share < 1, "at least 0 and below 1")
 
-    def _check_choices(self) -> None:
-        self._expect("model", self.model in _BUILT_IN or self.is_users_model, _MODELS)
-        self._expect("l2", self.l2 == 0 or not self.is_users_model, "0: add regularizers in your own model")
+    def _wrong_choices(self) -> Iterator[str]:
+        yield from self._unless("model", self.model in _BUILT_IN or self.is_users_model, _MODELS)
+        is_used = self.l2 == 0 or not self.is_users_model
+        yield from self._unless("l2", is_used, "0: add regularizers in your own model")
         for name, choices in _CHOICES.items():
-            self._expect(name, getattr(self, name) in choices, f"one of {choices}")
-        self._expect("callbacks", not self.callbacks or ":" in self.callbacks, "'package.module:function'")
-
-    def _check_class_weights(self) -> None:
+            yield from self._unless(name, getattr(self, name) in choices, f"one of {choices}")
+        is_reference = not self.callbacks or ":" in self.callbacks
+        yield from self._unless("callbacks", is_reference, "'package.module:function'")
         are_positive = isinstance(self.class_weights, str) or all(
             0 < weight < math.inf for weight in self.class_weights
         )
         is_known = self.class_weights == BALANCED or not isinstance(self.class_weights, str)
-        self._expect(
-            "class_weights", are_positive and is_known, "one positive number per class, or 'balanced'"
-        )
+        expected = "one positive number per class, or 'balanced'"
+        yield from self._unless("class_weights", are_positive and is_known, expected)
 
-    def _check_validation(self) -> None:
+    def _wrong_together(self) -> Iterator[str]:
         if self.early_stopping_patience and not self.validation_share:
-            raise ValueError(
+            yield (
                 f"early_stopping_patience is {self.early_stopping_patience} and validation_share is 0: expected rows "
                 "to validate on. Set validation_share, such as 0.1."
             )
+        if self.num_workers > self.num_row_ranges:
+            yield (
+                f"num_workers is {self.num_workers}: expected at most num_row_ranges, which is "
+                f"{self.num_row_ranges}, since each worker trains on whole ranges. Raise num_row_ranges."
+            )
+        if self.has_open_ports and not self.network_is_isolated:
+            yield (
+                "collective is 'tensorflow' and network_is_isolated is False: TensorFlow's gRPC port listens on "
+                "every interface without authentication, and who reaches it can read and write files as the "
+                "worker does and run what he likes. Expected a network that only this application reaches: "
+                "apply deploy/kubernetes/network-policy.yaml or a firewall and set network_is_isolated = true, "
+                "or use collective = 'authenticated'."
+            )
 
-    def _expect(self, name: str, condition: bool, expected: str) -> None:
+    def _unless(self, name: str, condition: bool, expected: str) -> Iterator[str]:
         if not condition:
-            raise ValueError(f"{name} is {getattr(self, name)!r}: expected {expected}. Correct the setting.")
+            yield f"{name} is {getattr(self, name)!r}: expected {expected}. Correct the setting."

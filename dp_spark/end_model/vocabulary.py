@@ -11,6 +11,7 @@ from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import SchemaError
 from dp_spark.labels.manifest import ShardManifest
 from dp_spark.labels.shards import read_shards
+from dp_spark.progress.named_jobs import named_jobs
 
 
 def count_inputs(spark: SparkSession, manifest: ShardManifest, settings: TrainingSettings) -> InputSpec:
@@ -59,7 +60,8 @@ def count_categories(
     counted = values.groupBy("position", "value").count()
     by_count = Window.partitionBy("position").orderBy(F.desc("count"), "value")
     ranked = counted.withColumn("rank", F.row_number().over(by_count)).where(F.col("rank") <= max_categories)
-    rows = ranked.orderBy("position", "rank").collect()  # at most max_categories rows for each column
+    with named_jobs(spark, "counting categories"):
+        rows = ranked.orderBy("position", "rank").collect()  # at most max_categories rows for each column
     columns = range(len(manifest.inputs.categories))
     return tuple(tuple(row["value"] for row in rows if row["position"] == column) for column in columns)
 
@@ -87,7 +89,10 @@ def count_vocabulary(
         .count()
         .where(F.col("count") >= min_texts)
     )
-    rows = counted.orderBy(F.desc("count"), "token").limit(max_tokens).collect()  # at most max_tokens rows
+    with named_jobs(spark, "counting tokens"):
+        rows = (
+            counted.orderBy(F.desc("count"), "token").limit(max_tokens).collect()
+        )  # at most max_tokens rows
     if not rows:
         raise SchemaError(
             f"the {manifest.num_data_points} training texts of column {manifest.inputs.text!r} hold no token "

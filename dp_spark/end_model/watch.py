@@ -9,6 +9,8 @@ from py4j.protocol import Py4JJavaError
 from dp_spark.end_model.job import Failure, FailureKind, cause_of, failure_name
 from dp_spark.end_model.progress import PROGRESS_FILE, Progress
 from dp_spark.errors import MissingResultError
+from dp_spark.progress.snapshot import Snapshot
+from dp_spark.progress.ticker import tell_progress
 from dp_spark.storage import Storage, join_path
 
 logger = logging.getLogger(__name__)
@@ -94,9 +96,24 @@ class Watch:
             return
         now, is_new_epoch = time.monotonic(), progress.epoch > self._seen.epoch
         self._seen, self._seen_at = progress, now
-        if is_new_epoch or (progress.phase == "training" and (now - self._line_at >= SECONDS_BETWEEN_LINES)):
+        has_bar = tell_progress(snapshot_of(progress, self.rows_per_epoch))
+        is_line_due = progress.phase == "training" and now - self._line_at >= SECONDS_BETWEEN_LINES
+        if is_new_epoch or (is_line_due and not has_bar):
             self._line_at = now
             logger.info("%s", progress_text(progress, self.rows_per_epoch))
+
+
+def snapshot_of(progress: Progress, rows_per_epoch: int) -> Snapshot:
+    """Progress as a bar shows it: epochs."""
+    return Snapshot(
+        name="",
+        what="",
+        num_done=progress.epoch,
+        num_parts=progress.num_epochs,
+        unit="epochs",
+        rows_per_second=progress.rows_per_second,
+        seconds_left=progress.seconds_left(rows_per_epoch),
+    )
 
 
 def progress_text(progress: Progress, rows_per_epoch: int) -> str:

@@ -117,8 +117,8 @@ def stated(
         class_balance=balance,
         balance_source=source,
         balance_errors=errors,
-        prior_accuracies=_priors(counts.lf_names, prior_accuracies or {}),
-        dependent=_declared(counts.lf_names, dependencies),
+        prior_accuracies=prior_vector(counts.lf_names, prior_accuracies or {}),
+        dependent=declared_pairs(counts.lf_names, dependencies),
         gold_correct=np.zeros(m) if gold is None else gold.correct.astype(np.float64),
         gold_votes=np.zeros(m) if gold is None else (gold.correct + gold.incorrect).astype(np.float64),
     )
@@ -163,7 +163,12 @@ def balance_diagnostics(source: str, balance: Vector, errors: Vector) -> dict[st
     return {"class_balance": source, "class_balance_intervals": intervals_of(balance, errors).tolist()}
 
 
-def _priors(lf_names: Sequence[str], given: Mapping[str, float]) -> Vector:
+def prior_vector(lf_names: Sequence[str], given: Mapping[str, float]) -> Vector:
+    """The accuracies that the user expects: (m,) float64; NaN where none is given.
+
+    Raises:
+        ValueError: naming those that are no accuracies, or of no LF.
+    """
     wrong = {
         name: p
         for name, p in given.items()
@@ -177,7 +182,12 @@ def _priors(lf_names: Sequence[str], given: Mapping[str, float]) -> Vector:
     return np.array([given.get(name, np.nan) for name in lf_names], dtype=np.float64)
 
 
-def _declared(lf_names: Sequence[str], groups: Sequence[Sequence[str]]) -> Mask:
+def declared_pairs(lf_names: Sequence[str], groups: Sequence[Sequence[str]]) -> Mask:
+    """The pairs of LFs that are together in a group: (m, m) bool, symmetric.
+
+    Raises:
+        ValueError: naming a group that is none.
+    """
     found = np.zeros((len(lf_names), len(lf_names)), dtype=np.bool_)
     positions = {name: i for i, name in enumerate(lf_names)}
     if isinstance(groups, str):

@@ -18,7 +18,7 @@ from dp_spark.counting.halves import halves
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.accuracies import cluster_names
 from dp_spark.label_model.assumptions import Assumptions
-from dp_spark.label_model.class_conditional import MIN_LFS, fit_checked
+from dp_spark.label_model.class_conditional import fit_checked
 from dp_spark.label_model.dependencies import measured, votes_per_opinion
 from dp_spark.label_model.empirical_bayes import dependent_pairs, fit_beside
 from dp_spark.label_model.firing_dependencies import firing_dependencies
@@ -26,6 +26,7 @@ from dp_spark.label_model.intervals import widened
 from dp_spark.label_model.leave_one_out import hidden_votes, log_likelihoods
 from dp_spark.label_model.majority_vote import majority_vote, specific_vote
 from dp_spark.label_model.model import LabelModel
+from dp_spark.label_model.names import MIN_LFS
 
 MIN_GAIN_SCORE = 1.0  # standard errors
 MIN_SHARE_EXPLAINED = 0.95  # of association by the class alone; real LFs seldom reach it

@@ -20,12 +20,12 @@ from dp_spark.label_model.independence import Fit, independence
 from dp_spark.label_model.indicators import Indicators, Influence
 from dp_spark.label_model.intervals import intervals_of
 from dp_spark.label_model.model import LabelModel, Vector
+from dp_spark.label_model.names import refuse_few_lfs, refuse_other_classes
 from dp_spark.label_model.one_coin import below_chance
 from dp_spark.label_model.scatter import scatter
 from dp_spark.label_model.skewness import ClassBalance, balance_of
 from dp_spark.labeling.votes import Votes
 
-MIN_LFS = 3  # of fewer, only products of their v are known
 NOTHING_VARIES = (
     "fewer than two labeling functions vote on some data points and not on others: nothing tells the classes apart, "
     "and the label is the class balance everywhere. Use model='auto'."
@@ -78,6 +78,7 @@ def fit_checked(counts: VoteCounts, assumptions: Assumptions) -> tuple[LabelMode
         diagnostics={
             "status": "not identified" if completion is None else completion.status,
             "num_steps": 0 if completion is None else completion.num_steps,
+            "path": {} if completion is None else {"loss": list(map(list, completion.losses))},
             "num_data_points": counts.num_data_points,
             **balance.diagnostics,
             "share_explained": fit.share_explained,
@@ -94,16 +95,8 @@ def fit_checked(counts: VoteCounts, assumptions: Assumptions) -> tuple[LabelMode
 
 
 def _refuse_impossible(counts: VoteCounts) -> None:
-    if counts.num_classes != 2:
-        raise ValueError(
-            f"there are {counts.num_classes} classes: model='class_conditional' is for two. Use 'auto', or "
-            "'dawid_skene' where LFs vote for every class."
-        )
-    if int((counts.num_votes > 0).sum()) < MIN_LFS:
-        raise ValueError(
-            f"{int((counts.num_votes > 0).sum())} labeling functions vote: model='class_conditional' needs at least "
-            f"{MIN_LFS}. Use 'auto'."
-        )
+    refuse_other_classes("class_conditional", counts.num_classes)
+    refuse_few_lfs("class_conditional", int((counts.num_votes > 0).sum()))
 
 
 def _rates(moments: Indicators, v: Vector, balance: Vector) -> Vector:

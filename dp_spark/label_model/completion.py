@@ -22,6 +22,7 @@ GRADIENT_TOLERANCE = 1e-10  # on the largest component of the projected gradient
 FIRST_DAMPING = 1e-3
 DAMPING_GROWTH = 4.0
 DAMPING_DECAY = 1 / 3
+NOTED_STEPS = 50
 MAX_DAMPING = 1e12  # no step this short can lower the loss in float64: what is left is rounding
 
 
@@ -35,6 +36,8 @@ class Completion:
         status: "converged", or "reached max_steps" if it was stopped before.
         num_steps: steps taken.
         gradient: largest component of the projected gradient, at weights scaled to mean 1.
+        losses: the loss by step, from step 0, which is the start: (step, loss) pairs; of gradient descent every
+            NOTED_STEPS steps.
     """
 
     q: Vector
@@ -42,6 +45,7 @@ class Completion:
     status: Status
     num_steps: int
     gradient: float
+    losses: tuple[tuple[int, float], ...]
 
 
 def complete_rank_one(Z: Vector, weights: Vector, *, max_steps: int = 200) -> Completion:
@@ -74,7 +78,8 @@ def _completed(Z_bytes: bytes, weights_bytes: bytes, num_lfs: int, max_steps: in
     ends = [_newton(Z, weights / scale, start, max_steps) for start in _starts(Z, weights)]
     best = min(ends, key=lambda end: end.loss)
     best.q.setflags(write=False)
-    return Completion(best.q, best.loss * scale, best.status, best.num_steps, best.gradient)
+    losses = tuple((step, loss * scale) for step, loss in best.losses)
+    return Completion(best.q, best.loss * scale, best.status, best.num_steps, best.gradient, losses)
 
 
 def gradient_descent(
@@ -100,16 +105,20 @@ def gradient_descent(
     mask = tf.constant(observed & ~np.eye(len(Z), dtype=bool), tf.float64)
     z = tf.constant(Z, tf.float64)
     rate = tf.constant(learning_rate, tf.float64)
-    start = np.random.default_rng(seed).normal(0.5, 0.15, len(Z))
-    q = _descend(z, mask, tf.constant(start, tf.float64), rate, tf.constant(num_steps))
+    q = tf.constant(np.random.default_rng(seed).normal(0.5, 0.15, len(Z)), tf.float64)
+    losses = [(0, float(_loss(z, mask, q)))]
+    for taken in range(0, num_steps, NOTED_STEPS):
+        last = min(taken + NOTED_STEPS, num_steps)
+        q = _descend(z, mask, q, rate, tf.constant(last - taken))
+        losses.append((last, float(_loss(z, mask, q))))
     if not np.isfinite(q.numpy()).all():
         raise DivergedError(
             f"gradient descent on m={len(Z)} labeling functions diverged at learning_rate={learning_rate}: "
             "expected finite accuracies. Lower the rate, or use model='one_coin', which needs none."
         )
-    loss, gradient = _loss(z, mask, q), float(tf.reduce_max(tf.abs(_gradient(z, mask, q))))
+    gradient = float(tf.reduce_max(tf.abs(_gradient(z, mask, q))))
     status: Status = "converged" if gradient < GRADIENT_TOLERANCE else "reached max_steps"
-    return Completion(q.numpy(), float(loss), status, num_steps, gradient)
+    return Completion(q.numpy(), losses[-1][1], status, num_steps, gradient, tuple(losses))
 
 
 @tf.function  # type: ignore[untyped-decorator] # TensorFlow ships no types
@@ -125,6 +134,7 @@ def _newton(Z: Vector, weights: Vector, q: Vector, max_steps: int) -> Completion
     loss, gradient, hessian = _derivatives_at(z, w, q)
     damping, num_steps, size = FIRST_DAMPING, 0, 0.0
     status: Status = "reached max_steps"
+    losses = [(0, loss)]
     if not np.isfinite(loss):
         raise DivergedError("the agreement matrix holds values that are not finite: expected [-1, 1].")
     while num_steps < max_steps:
@@ -135,15 +145,15 @@ def _newton(Z: Vector, weights: Vector, q: Vector, max_steps: int) -> Completion
             break
         num_steps += 1
         step = _damped_step(hessian, gradient, free, damping)
-        if step is not None:
-            new_q = np.clip(q + step, -1.0, 1.0)
-            new = _derivatives_at(z, w, new_q)
-            if new[0] < loss:
-                q, damping = new_q, damping * DAMPING_DECAY
-                loss, gradient, hessian = new
-                continue
-        damping *= DAMPING_GROWTH
-    return Completion(q, loss, status, num_steps, size)
+        new_q = q if step is None else np.clip(q + step, -1.0, 1.0)
+        new = None if step is None else _derivatives_at(z, w, new_q)
+        if new is not None and new[0] < loss:
+            q, damping = new_q, damping * DAMPING_DECAY
+            loss, gradient, hessian = new
+        else:
+            damping *= DAMPING_GROWTH
+        losses.append((num_steps, loss))
+    return Completion(q, loss, status, num_steps, size, tuple(losses))
 
 
 def _derivatives_at(z: tf.Tensor, w: tf.Tensor, q: Vector) -> tuple[float, Vector, Vector]:

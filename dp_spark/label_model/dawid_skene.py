@@ -38,7 +38,7 @@ def dawid_skene(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
         assumptions: the class balance, if given; prior accuracies.
     """
     pooled = pooled_accuracy(counts, informative_pairs(counts))
-    fit, status, num_rounds = _fitted(
+    fit, status, changes = _fitted(
         counts, assumptions, _confusion(assumptions.or_prior(pooled), counts.num_classes)
     )
     errors = class_errors(fit)
@@ -60,7 +60,8 @@ def dawid_skene(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
         log_likelihoods=log_confusion.transpose(0, 2, 1),
         diagnostics={
             "status": status,
-            "num_steps": num_rounds,
+            "num_steps": len(changes),
+            "path": {"largest_change": [[step, change] for step, change in enumerate(changes, start=1)]},
             "num_data_points": counts.num_data_points,
             "pooled_accuracy": pooled,
             "errors": errors.scope,
@@ -71,8 +72,10 @@ def dawid_skene(counts: VoteCounts, assumptions: Assumptions) -> LabelModel:
     )
 
 
-def _fitted(counts: VoteCounts, assumptions: Assumptions, expected: Vector) -> tuple[ClassFit, str, int]:
-    """The fit, how it ended and after how many rounds.
+def _fitted(
+    counts: VoteCounts, assumptions: Assumptions, expected: Vector
+) -> tuple[ClassFit, str, list[float]]:
+    """The fit, how it ended, and the largest change of a probability in every round.
 
     Args:
         counts: of the label matrix.
@@ -82,19 +85,20 @@ def _fitted(counts: VoteCounts, assumptions: Assumptions, expected: Vector) -> t
     k, times = counts.num_classes, counts.patterns.counts.astype(np.float64)
     votes = summable(counts.patterns.votes, k)
     confusion, balance, is_free = expected, assumptions.class_balance, assumptions.balance_source == "uniform"
-    posterior, change, num_rounds = _posterior(votes, confusion, balance), np.inf, 0
-    while change >= TOLERANCE and num_rounds < MAX_ROUNDS:
-        num_rounds += 1
+    posterior, change = _posterior(votes, confusion, balance), np.inf
+    changes: list[float] = []
+    while change >= TOLERANCE and len(changes) < MAX_ROUNDS:
         soft_counts = votes.over_patterns(times[:, None] * posterior).transpose(0, 2, 1)
         confusion = _fitted_confusion(soft_counts, expected)
         if is_free:
             balance = (times @ posterior + BALANCE_PRIOR) / (times.sum() + k * BALANCE_PRIOR)
         before, posterior = posterior, _posterior(votes, confusion, balance)
-        change = np.abs(posterior - before).max(initial=0)
+        change = float(np.abs(posterior - before).max(initial=0))
+        changes.append(change)
     fit = ClassFit(
         counts.patterns, posterior, confusion, balance, PRIOR_VOTES, BALANCE_PRIOR if is_free else None
     )
-    return fit, "converged" if change < TOLERANCE else "reached max_steps", num_rounds
+    return fit, "converged" if change < TOLERANCE else "reached max_steps", changes
 
 
 def _determined(counts: VoteCounts) -> Mask:

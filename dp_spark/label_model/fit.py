@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.counting.vote_counts import VoteCounts
@@ -13,6 +14,7 @@ from dp_spark.label_model.dawid_skene import dawid_skene
 from dp_spark.label_model.empirical_bayes import empirical_bayes
 from dp_spark.label_model.majority_vote import majority_vote, specific_vote
 from dp_spark.label_model.model import LabelModel
+from dp_spark.label_model.names import refuse_unused
 from dp_spark.label_model.one_coin import one_coin, one_coin_gradient_descent
 
 logger = logging.getLogger(__name__)
@@ -27,9 +29,6 @@ MODELS: dict[str, Callable[[VoteCounts, Assumptions], LabelModel]] = {
     "majority_vote": majority_vote,
     "specific_vote": specific_vote,
 }
-
-USE_PRIORS = ("auto", "empirical_bayes", "specific_vote", "dawid_skene")
-USE_DEPENDENCIES = ("auto", "empirical_bayes", "one_coin")
 
 
 def fit_label_model(
@@ -79,9 +78,10 @@ def fit_label_model(
         )
     if counts.num_data_points == 0:
         raise ValueError("the vote counts hold no data points: count a label matrix with at least one row.")
-    _refuse_unused(model, "prior_accuracies", prior_accuracies, USE_PRIORS)
-    _refuse_unused(model, "dependencies", dependencies, USE_DEPENDENCIES)
+    refuse_unused(model, prior_accuracies, dependencies)
     fitted = MODELS[model](counts, stated(counts, class_balance, prior_accuracies, dependencies, gold))
+    noted = {**fitted.diagnostics, "coverage": counts.coverage.tolist()}
+    fitted = replace(fitted, diagnostics=noted)
     if gold is not None:
         fitted = with_calibration(fitted, gold)
     logger.info(
@@ -94,11 +94,3 @@ def fit_label_model(
     for warning in fitted.warnings:
         logger.warning("%s", warning)
     return fitted
-
-
-def _refuse_unused(model: str, name: str, given: object, models: Sequence[str]) -> None:
-    if given and model not in models:
-        raise ValueError(
-            f"model={model!r} does not use {name}, which is {given!r}: expected one of {list(models)}. Leave it out, "
-            "or take another model."
-        )

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dp_spark.label_model.explanation import Explanation
+from dp_spark.label_model.notebook import label_model_html, label_model_text
 from dp_spark.labeling.votes import Votes, check_votes, classes_of
 
 Vector = npt.NDArray[np.float64]
@@ -26,7 +27,7 @@ NO_MODEL = "this is not a label model: expected the JSON that LabelModel.save wr
 MAX_BALANCE_ERROR = 1e-6  # how far a class balance may be from adding up to 1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LabelModel:
     """Accuracies of m LFs and the class balance of k classes.
 
@@ -154,6 +155,12 @@ class LabelModel:
         if self.abstain_log_likelihoods is not None:
             terms[row == 0] = self.abstain_log_likelihoods[row == 0]
         return Explanation(self.lf_names, self.classes, row, np.log(self.class_balance), terms)
+
+    def __repr__(self) -> str:
+        return label_model_text(self)
+
+    def _repr_html_(self) -> str:
+        return label_model_html(self)
 
     def _checked(self, votes: Votes) -> Votes:
         votes = np.asarray(votes)

@@ -81,6 +81,7 @@ def fit_diagnostics(counts: VoteCounts, estimates: Estimates) -> dict[str, objec
         "status": estimates.status,
         "num_steps": 0 if completion is None else completion.num_steps,
         "loss": 0.0 if completion is None else completion.loss,
+        "path": {} if completion is None else {"loss": list(map(list, completion.losses))},
         "num_data_points": counts.num_data_points,
         "clusters_known": counts.has_blocks,
         "design_effect": estimates.design_effect,

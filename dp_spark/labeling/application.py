@@ -33,6 +33,7 @@ from dp_spark.labeling.shipping import shipped
 from dp_spark.labeling.tally import ERRORS_COLUMN, ERRORS_TYPE, TALLY_COLUMN, TALLY_TYPE
 from dp_spark.labeling.voter import cast_votes
 from dp_spark.labeling.votes import Classes
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import BatchPass, map_batches, quoted
 
 _SPARK_VOTES = "_dp_spark_votes"
@@ -162,7 +163,8 @@ class Plan:
         A stage before a shuffle may run twice when an executor is lost, and then observes its rows twice.
         """
         if joins_large_tables(self.application.lfs):
-            return self.application.df.count()
+            with named_jobs(self.df.sparkSession, "counting the data points"):
+                return self.application.df.count()
         return int(self.rows_in.get[_NUM_ROWS])
 
     def runs(self, written: DataFrame, num_rows: int) -> tuple[LFRun, ...]:

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from dp_spark.errors import SchemaError
 from dp_spark.labeling.labeling_function import LabelingFunction, content_hash
 from dp_spark.labeling.rules import ColumnRule, JoinedTable
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import quoted, refuse_duplicate_keys, refuse_missing_columns, table_digest
 
 MAX_WORKERS = 2000  # each becomes a labeling function; more make plans and m x m counts slow
@@ -48,9 +49,12 @@ def read_crowd_lfs(
     refuse_duplicate_keys(votes, [*key, worker], what="the pair of data point and worker")
     cast = votes.where(quoted(vote).isNotNull())
     frequent = cast.groupBy(quoted(worker).cast("string").alias(_LF)).agg(F.count(F.lit(1)).alias(_NUM))
-    workers = sorted(
-        str(row[_LF]) for row in frequent.where(F.col(_NUM) >= min_votes).limit(MAX_WORKERS + 1).collect()
-    )
+    is_frequent = F.col(_NUM) >= min_votes
+    with named_jobs(votes.sparkSession, "counting the votes of crowd workers"):
+        workers = sorted(
+            str(row[_LF]) for row in frequent.where(is_frequent).limit(MAX_WORKERS + 1).collect()
+        )
+        has_pool = not frequent.where(~is_frequent).isEmpty()
     if len(workers) > MAX_WORKERS:
         raise SchemaError(
             f"more than {MAX_WORKERS} workers have at least min_votes={min_votes} votes: expected fewer. Raise "
@@ -65,7 +69,6 @@ def read_crowd_lfs(
         F.coalesce(lf_of_worker[quoted(worker).cast("string")], F.lit(pooled)) if workers else F.lit(pooled)
     )
     table = JoinedTable(_one_row_per_point(cast, key, known, vote), {f"{_LF}_{c}": c for c in key}, _VOTES)
-    has_pool = not frequent.where(F.col(_NUM) < min_votes).isEmpty()
     names = [f"worker {name}" for name in workers] + ([pool] if has_pool else [])
     return [
         LabelingFunction(

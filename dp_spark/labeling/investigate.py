@@ -21,6 +21,7 @@ from dp_spark.errors import DpSparkError, LabelingFunctionError
 from dp_spark.labeling.ballot import Ballot
 from dp_spark.labeling.batch_views import key_of
 from dp_spark.labeling.voter import Voter
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import map_batches, quoted
 from dp_spark.worker_errors import marked, translated_errors
 
@@ -57,7 +58,10 @@ def name_the_crash(df: DataFrame, ballot: Ballot, failure: str) -> DpSparkError:
         yield from ()
 
     try:
-        with translated_errors():
+        with (
+            translated_errors(),
+            named_jobs(df.sparkSession, "looking for the LF that ended a Python worker"),
+        ):
             map_batches(df, look, df.select(*map(quoted, ballot.key)).schema).count()
     except LabelingFunctionError as problem:
         return problem

@@ -20,6 +20,7 @@ from dp_spark.labeling.jvm_joins import with_joins
 from dp_spark.labeling.labeling_function import LabelingFunction
 from dp_spark.labeling.rules import ColumnRule, LookupRule
 from dp_spark.labeling.votes import ABSTAIN, Classes
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import quoted
 from dp_spark.worker_errors import first_line
 
@@ -161,13 +162,15 @@ def name_the_failure(
     A table that cannot be read to its end is no labeling function's fault.
     """
     try:
-        df.write.format("noop").mode("overwrite").save()  # reads all columns, keeps nothing
+        with named_jobs(df.sparkSession, "reading the table, of which a job failed"):
+            df.write.format("noop").mode("overwrite").save()  # reads all columns, keeps nothing
     except (PySparkException, Py4JJavaError):
         return None
     for lf in lfs:
         voted = with_votes(df, key, [lf], key, classes)
         try:
-            voted.df.select(F.max(voted.packed)).collect()  # one row
+            with named_jobs(df.sparkSession, f"looking for the LF that failed: {lf.name}"):
+                voted.df.select(F.max(voted.packed)).collect()  # one row
         except (PySparkException, Py4JJavaError) as problem:
             illegal = illegal_vote(str(problem), [lf], classes)
             return illegal or LabelingFunctionError(

@@ -29,6 +29,7 @@ from dp_spark.labeling.tally import (
 )
 from dp_spark.labeling.task_state import overspent
 from dp_spark.labeling.votes import Classes
+from dp_spark.progress.named_jobs import named_jobs
 
 logger = logging.getLogger(__name__)
 
@@ -121,9 +122,10 @@ def runs_from_tallies(
     """
     width = NUM_FIXED + classes.num_classes
     tallies = written.select(F.posexplode(TALLY_COLUMN).alias("at", "number"))
-    sums = (
-        tallies.groupBy("at").agg(F.sum("number").alias("sum")).collect()
-    )  # (m + preprocessors) * width rows
+    with named_jobs(written.sparkSession, f"adding up what {len(lfs)} LFs did"):
+        sums = (
+            tallies.groupBy("at").agg(F.sum("number").alias("sum")).collect()
+        )  # (m + preprocessors) * width rows
     flat = np.zeros((len(lfs) + len(preprocessors_of(lfs))) * width, dtype=np.int64)
     for row in sums:
         flat[row["at"]] = row["sum"]
@@ -131,7 +133,9 @@ def runs_from_tallies(
     if numbers[:, ERRORS].any():
         failures = written.select(F.explode(ERRORS_COLUMN).alias("e")).groupBy("e.lf")
         some = F.slice(F.array_sort(F.collect_set("e")), 1, NUM_SAMPLES).alias("some")
-        for row in failures.agg(some).collect():  # at most NUM_SAMPLES per labeling function
+        with named_jobs(written.sparkSession, "looking at failures of LFs"):
+            rows = failures.agg(some).collect()  # at most NUM_SAMPLES per labeling function
+        for row in rows:
             samples[int(row["lf"])] = tuple(
                 ErrorSample(e["row"], e["error"], e["line"], e["message"]) for e in row["some"]
             )

@@ -13,6 +13,7 @@ from dp_spark.errors import SchemaError
 from dp_spark.labeling.labeling_function import LabelingFunction, content_hash
 from dp_spark.labeling.rules import ColumnRule, JoinedTable, LookupRule
 from dp_spark.labeling.vote import Vote
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import NUM_EXAMPLES, quoted, refuse_missing_columns, table_digest
 
 _KEY, _VALUE = "lookup_key", "lookup_vote"
@@ -103,7 +104,8 @@ def read_lookup_lf(
 
 def _refuse_two_votes(pairs: DataFrame, name: str, source: str) -> None:
     counted = pairs.groupBy(_KEY).agg(F.count(F.lit(1)).alias("votes")).where(F.col("votes") > 1)
-    twice = [row[_KEY] for row in counted.limit(NUM_EXAMPLES).collect()]
+    with named_jobs(pairs.sparkSession, f"checking the lookup table of {name}"):
+        twice = [row[_KEY] for row in counted.limit(NUM_EXAMPLES).collect()]
     if twice:
         raise SchemaError(
             f"the lookup table of labeling function {name!r} has several votes for one value of {source!r}, such "

@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame
 from dp_spark.errors import SchemaError
 from dp_spark.labeling.application import Application
 from dp_spark.labeling.lf_runs import LFRun, report_runs
+from dp_spark.labeling.notebook import label_matrix_html, label_matrix_text
 from dp_spark.labeling.packing import VOTES_COLUMN, vote_in_spark
 from dp_spark.storage import Storage
 from dp_spark.tables import quoted, read_table, write_table
@@ -19,7 +20,7 @@ KIND = "label matrix"
 FORMAT_VERSION = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LabelMatrix:
     """The votes of m labeling functions on n data points.
 
@@ -52,6 +53,12 @@ class LabelMatrix:
         """The key columns and one tinyint column per LF, computed in the JVM."""
         votes = [vote_in_spark(i).alias(name) for i, name in enumerate(self.lf_names)]
         return self.df.select(*map(quoted, self.key), *votes)
+
+    def __repr__(self) -> str:
+        return label_matrix_text(self)
+
+    def _repr_html_(self) -> str:
+        return label_matrix_html(self)
 
 
 def write_label_matrix(

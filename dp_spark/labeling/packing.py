@@ -50,3 +50,8 @@ def vote_in_spark(position: int) -> Column:
     """The vote at a position of the packed votes, as a tinyint, computed in the JVM."""
     byte = F.conv(F.hex(F.substring(VOTES_COLUMN, position + 1, 1)), 16, 10).cast("int")
     return F.when(byte > 127, byte - 256).otherwise(byte).cast("tinyint")
+
+
+def votes_of_value(packed: bytes | bytearray) -> Votes:
+    """One value of the column, m bytes, as (m,) int8 votes."""
+    return np.frombuffer(bytes(packed), dtype=np.int8)

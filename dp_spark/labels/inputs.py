@@ -13,7 +13,10 @@ from pyspark.sql.types import ArrayType, BooleanType, DataType, IntegralType, Nu
 from dp_spark.errors import SchemaError
 from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.shard_rows import unchecked
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import quoted, refuse_missing_columns
+
+_CATEGORIES = (StringType, BooleanType, IntegralType)
 
 
 def refuse_unusable_inputs(df: DataFrame, inputs: InputColumns) -> None:
@@ -23,17 +26,22 @@ def refuse_unusable_inputs(df: DataFrame, inputs: InputColumns) -> None:
         SchemaError: if a column is missing or of another type.
     """
     refuse_missing_columns(df, {"the end model": inputs.names}, "the table")
-    for name in inputs.features:
-        data_type = df.schema[name].dataType
-        element = data_type.elementType if isinstance(data_type, ArrayType) else data_type
-        _refuse_unless(_is_number(element), name, data_type, "a number, or an array of numbers")
-    if inputs.text:
-        data_type = df.schema[inputs.text].dataType
-        _refuse_unless(isinstance(data_type, StringType), inputs.text, data_type, "a string")
-    for name in inputs.categories:
-        data_type = df.schema[name].dataType
-        is_category = isinstance(data_type, (StringType, BooleanType, IntegralType))
-        _refuse_unless(is_category, name, data_type, "a string, a boolean or an integer")
+    types = {name: df.schema[name].dataType for name in inputs.names}
+    are_usable = [
+        *((name, _are_numbers(types[name]), "a number, or an array of numbers") for name in inputs.features),
+        *((name, isinstance(types[name], StringType), "a string") for name in [inputs.text] if name),
+        *(
+            (name, isinstance(types[name], _CATEGORIES), "a string, a boolean or an integer")
+            for name in inputs.categories
+        ),
+    ]
+    wrong = [
+        f"the column {name!r} has the type {types[name].simpleString()}: expected {expected}"
+        for name, is_usable, expected in are_usable
+        if not is_usable
+    ]
+    if wrong:
+        raise SchemaError(f"{'; '.join(wrong)}. Name another column, or convert it.")
 
 
 def with_feature_widths(df: DataFrame, inputs: InputColumns) -> InputColumns:
@@ -69,7 +77,9 @@ def input_columns(df: DataFrame, inputs: InputColumns) -> list[Column]:
 def first_array_length(df: DataFrame, column: str) -> int | None:
     """The length of the first array of a column that is not null, or None if there is none."""
     array = quoted(column)
-    first = df.where(array.isNotNull()).select(F.size(array).alias("d")).limit(1).collect()  # one row
+    found = df.where(array.isNotNull()).select(F.size(array).alias("d")).limit(1)
+    with named_jobs(df.sparkSession, f"looking at the first array of {column}"):
+        first = found.collect()  # one row
     return int(first[0]["d"]) if first else None
 
 
@@ -105,13 +115,6 @@ def _arrays(names: Sequence[str], types: Sequence[DataType], widths: Sequence[in
     ]
 
 
-def _is_number(data_type: DataType) -> bool:
-    return isinstance(data_type, (NumericType, BooleanType))
-
-
-def _refuse_unless(condition: bool, name: str, data_type: DataType, expected: str) -> None:
-    if not condition:
-        raise SchemaError(
-            f"the column {name!r} has the type {data_type.simpleString()}: expected {expected}. "
-            "Name another column, or convert it."
-        )
+def _are_numbers(data_type: DataType) -> bool:
+    element = data_type.elementType if isinstance(data_type, ArrayType) else data_type
+    return isinstance(element, (NumericType, BooleanType))

@@ -36,7 +36,7 @@ def label(label_matrix: LabelMatrix, label_model: LabelModel) -> DataFrame:
         SchemaError: if a key column has the name of a column for labels.
         ValueError: if matrix and model are not of the same LFs, versions of them, and classes.
     """
-    _check_same_lfs(label_matrix, label_model)
+    check_same_lfs(label_matrix, label_model)
     refuse_reserved_keys(label_matrix.key, (PROB_LABEL, NUM_VOTES))
     df, prob_type = label_matrix.df, label_type(label_model.num_classes)
     schema = StructType([df.schema[name] for name in label_matrix.key])
@@ -72,7 +72,8 @@ def labels_as_arrow(probs: np.ndarray[tuple[int, int], np.dtype[np.float64]]) ->
     return pa.ListArray.from_arrays(offsets, pa.array(probs.ravel()))
 
 
-def _check_same_lfs(label_matrix: LabelMatrix, label_model: LabelModel) -> None:
+def check_same_lfs(label_matrix: LabelMatrix, label_model: LabelModel) -> None:
+    """Refuse a label model that was not fitted on votes of the label matrix's LFs; raises as `label`."""
     matrix = (label_matrix.lf_names, label_matrix.num_classes)
     model = (label_model.lf_names, label_model.num_classes)
     if matrix != model:

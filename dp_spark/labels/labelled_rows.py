@@ -14,6 +14,7 @@ from dp_spark.labels.inputs import first_array_length, input_columns
 from dp_spark.labels.label import NUM_VOTES
 from dp_spark.labels.manifest import LABEL_COLUMN, WEIGHT_COLUMN, Filters
 from dp_spark.labels.shard_rows import unchecked
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import quoted, refuse_missing_columns, table_digest
 
 SHARD_BYTES = (
@@ -111,7 +112,8 @@ def plan_rows(
         F.count_if(is_covered & is_confident & ~has_weight).alias("weightless"),
         F.sum(F.when(taken, _string_bytes(inputs)).otherwise(0)).alias("string_bytes"),
     )
-    (row,) = sums.collect()  # one row
+    with named_jobs(joined.sparkSession, "counting the rows to train on"):
+        (row,) = sums.collect()  # one row
     filters = Filters(
         selection.drop_uncovered, selection.min_confidence, row["uncovered"], row["below"], row["weightless"]
     )

@@ -13,6 +13,7 @@ from dp_spark.labels.features import unpack_features
 from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.manifest import FeatureMoments, ShardFile
 from dp_spark.labels.shard_files import describe_file, open_shard, rows_per_read
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.storage import Storage, join_path
 from dp_spark.tables import map_batches
 from dp_spark.worker_errors import translated_errors
@@ -49,7 +50,7 @@ def describe_shards(
                 yield pa.RecordBatch.from_arrays(arrays, names=[*vars(file), "sums"])
 
     indices = storage.spark.range(0, len(names), 1, max(1, len(names)))
-    with translated_errors():
+    with translated_errors(), named_jobs(storage.spark, f"describing {len(names)} shards"):
         rows = map_batches(indices, describe, _SCHEMA).collect()  # one row for each shard
     held = sorted((row for row in rows if row["num_data_points"]), key=lambda row: row["name"])
     files = tuple(

@@ -19,6 +19,7 @@ from dp_spark.labels.labelled_rows import Plan, Selection, content_id, labelled_
 from dp_spark.labels.manifest import LABEL_COLUMN, MANIFEST_FILE, SHARDS_FOLDER, ShardManifest
 from dp_spark.labels.shard_description import describe_shards
 from dp_spark.labels.shard_rows import RowCheck
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.storage import Storage, join_path, publish, refuse_existing
 from dp_spark.tables import map_batches, refuse_reserved_keys
 from dp_spark.worker_errors import translated_errors
@@ -132,7 +133,8 @@ def read_manifest(storage: Storage, path: str) -> ShardManifest:
 
 def read_shards(spark: SparkSession, manifest: ShardManifest) -> DataFrame:
     """All rows of a training set, as its shards have them."""
-    return spark.read.parquet(join_path(manifest.path, SHARDS_FOLDER))
+    with named_jobs(spark, "opening the training set"):
+        return spark.read.parquet(join_path(manifest.path, SHARDS_FOLDER))
 
 
 def _empty_manifest(
@@ -172,7 +174,7 @@ def _write(
     """Write shards and, last, their manifest."""
     shards = join_path(staged, SHARDS_FOLDER)
     checked = map_batches(ordered(plan, check.key, empty.seed), check.batch_pass(), _schema(plan.rows, check))
-    with translated_errors():
+    with translated_errors(), named_jobs(storage.spark, "writing the shards"):
         checked.write.options(**_PARQUET).parquet(shards)
     files, moments = describe_shards(storage, shards, check.inputs, with_moments=with_moments)
     _refuse_lost_rows(sum(file.num_data_points for file in files), plan)

@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from dp_spark.errors import SchemaError
 from dp_spark.labels.label import NUM_VOTES, PROB_LABEL
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.report.comparison import Comparison, comparison_of
 from dp_spark.report.resampling import NUM_REPLICATES
 from dp_spark.report.score_sums import ScoreSums
@@ -87,7 +88,8 @@ def _refuse_unusable(
 def _count_known(truth: DataFrame, num_classes: int, gold_column: str) -> int:
     """How many rows have a gold label."""
     values = {"known": F.col(GOLD) != 0, "zeros": F.col(GOLD) == 0, "ones": F.col(GOLD) == 1}
-    row = truth.agg(*(F.count_if(is_one).alias(name) for name, is_one in values.items())).first()
+    with named_jobs(truth.sparkSession, "counting gold labels"):
+        row = truth.agg(*(F.count_if(is_one).alias(name) for name, is_one in values.items())).first()
     known, zeros, ones = (int(row[name]) if row else 0 for name in values)
     if num_classes == 2:
         refuse_zero_for_negative(zeros, ones, known, gold_column)

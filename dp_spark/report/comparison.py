@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from dp_spark.report.notebook import comparison_html, comparison_text
 from dp_spark.report.resampling import percentile_interval
 from dp_spark.report.score_sums import COVERED, UNCOVERED, ScoreSums, Vector
 from dp_spark.report.scores import Interval, Report, replicated_scores, report_of
@@ -42,7 +43,7 @@ class Difference:
     log_loss_interval: Interval | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """One table of labels beside others.
 
@@ -99,6 +100,12 @@ class Comparison:
             f"on {d.num_data_points:,} rows with votes it is {says} the labels: "
             f"{_with_interval(d.accuracy, d.accuracy_interval)}"
         )
+
+    def __repr__(self) -> str:
+        return comparison_text(self)
+
+    def _repr_html_(self) -> str:
+        return comparison_html(self)
 
     def to_dict(self) -> dict[str, object]:
         """The differences and the verdict as JSON has them."""

@@ -7,6 +7,7 @@ import numpy as np
 from dp_spark.counting.count import share_covered
 from dp_spark.counting.summary import LFSummary
 from dp_spark.counting.vote_counts import VoteCounts
+from dp_spark.label_model.calibration import Calibration
 from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.lf_runs import LFRun
 from dp_spark.report.comparison import Comparison
@@ -25,6 +26,7 @@ def pipeline_metrics(
     lfs: Sequence[Mapping[str, object]],
     comparisons: Mapping[str, Comparison],
     seconds: Mapping[str, float],
+    calibration: Calibration | None = None,
 ) -> dict[str, object]:
     """The content of metrics.json.
 
@@ -34,6 +36,7 @@ def pipeline_metrics(
         lfs: from `lf_rows`.
         comparisons: of all tables of labels, by the rows "all" and "test"; empty without gold labels.
         seconds: wall-clock seconds per stage.
+        calibration: of the labels against the gold labels of evaluation; None without.
     """
     reports = {
         f"{part}.{name}": report
@@ -48,6 +51,7 @@ def pipeline_metrics(
         "label_model_id": label_model.model_id,
         "label_model_choice": label_model.diagnostics.get("choice"),
         "label_model_calibration": label_model.diagnostics.get("calibration"),
+        "label_calibration": calibration.to_dict() if calibration else None,
         **{name: reports[key].all.accuracy for name, key in _ACCURACY_NAMES.items() if key in reports},
         "lfs": list(lfs),
         "scores": {name: report.to_dict() for name, report in reports.items()},
@@ -113,7 +117,7 @@ def pipeline_text(metrics: Mapping[str, object], directory: str) -> str:
     warnings = metrics["warnings"]
     if isinstance(warnings, list) and warnings:
         lines += ["", *(f"warning: {warning}" for warning in warnings)]
-    return "\n".join([*lines, "", f"results are in {directory}"])
+    return "\n".join([*lines, "", f"results are in {directory}; open its report.html"])
 
 
 def _lf_line(row: Mapping[str, object]) -> str:

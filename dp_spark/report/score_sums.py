@@ -56,7 +56,7 @@ class ScoreSums:
         hits, predicted: (2, t, k, 1 + R) credit, and rows that are predicted as a class; ties are shared.
         loss: (2, t, 1 + R) -log P(gold class), in nats.
         confusion: (2, t, k, k) rows of a gold class that are predicted as another.
-        bins: (2, t, NUM_BINS, 2) credit and confidence of the rows in each bin of confidence.
+        bins: (2, t, NUM_BINS, 3) credit, confidence and number of the rows in each bin of confidence.
     """
 
     seed: npt.NDArray[np.int64]
@@ -165,18 +165,18 @@ def empty_sums(num_classes: int, num_tables: int, num_replicates: int, seed: int
         predicted=np.zeros((NUM_PARTS, t, k, columns)),
         loss=np.zeros((NUM_PARTS, t, columns)),
         confusion=np.zeros((NUM_PARTS, t, k, k)),
-        bins=np.zeros((NUM_PARTS, t, NUM_BINS, 2)),
+        bins=np.zeros((NUM_PARTS, t, NUM_BINS, 3)),
     )
 
 
 def _bins(probs: Vector, credit: Vector, in_part: Flags) -> Vector:
-    """Credit and confidence by part, table and bin of confidence."""
+    """Credit, confidence and number of rows by part, table and bin of confidence."""
     num_tables, _, num_classes = probs.shape
-    sums = np.zeros((NUM_PARTS, num_tables, NUM_BINS, 2))
+    sums = np.zeros((NUM_PARTS, num_tables, NUM_BINS, 3))
     for table in range(num_tables):
         confidence = probs[table].max(axis=1)
         positions = bin_positions(confidence, num_classes)
         for part, rows in enumerate(in_part):
-            for i, values in enumerate((credit[table], confidence)):
+            for i, values in enumerate((credit[table], confidence, np.ones(len(confidence)))):
                 sums[part, table, :, i] = np.bincount(positions[rows], values[rows], NUM_BINS)
     return sums

@@ -18,6 +18,7 @@ from dp_spark.counting.merging import count_batches
 from dp_spark.errors import SchemaError
 from dp_spark.labeling.votes import classes_of
 from dp_spark.labels.label import NUM_VOTES, PROB_LABEL
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.report.score_sums import Flags, Rows, ScoreSums, Vector, empty_sums
 from dp_spark.tables import quoted
 
@@ -47,7 +48,8 @@ class Scoring:
         start = empty_sums(self.num_classes, len(self.names), self.num_replicates, self.seed)
         columns = [UNIT, COVERED_COLUMN, GOLD]
         columns += [name for i in range(len(self.names)) for name in (f"_prob_{i}", f"_found_{i}")]
-        return count_batches(joined.select(*columns), start, _counter(self.num_classes))
+        what = "scoring labels against gold"
+        return count_batches(joined.select(*columns), start, _counter(self.num_classes), what=what)
 
 
 def num_classes_of(table: DataFrame) -> int:
@@ -55,7 +57,8 @@ def num_classes_of(table: DataFrame) -> int:
     if not isinstance(table.schema[PROB_LABEL].dataType, ArrayType):
         return 2
     found = table.where(F.col(PROB_LABEL).isNotNull()).select(F.size(PROB_LABEL).alias("k")).limit(1)
-    rows = found.collect()  # one row
+    with named_jobs(table.sparkSession, "looking at the first label"):
+        rows = found.collect()  # one row
     k = int(rows[0]["k"]) if rows else 0
     classes_of(k)
     return k

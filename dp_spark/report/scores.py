@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from dp_spark.labeling.votes import classes_of
+from dp_spark.report.notebook import report_html, report_text
 from dp_spark.report.resampling import percentile_interval
 from dp_spark.report.score_sums import COVERED, UNCOVERED, ScoreSums, Vector
 
@@ -46,6 +47,8 @@ class Scores:
         macro_f1: the mean F1 of the classes that are gold or predicted somewhere.
         classes: each class by itself.
         confusion: (k, k), rows of each gold class by the class that is predicted; ties are shared.
+        calibration: of each bin of confidence, as of `calibration`, that holds rows: its mean confidence, the share
+            that is right, and how many rows.
         intervals: the 95% bootstrap intervals of "accuracy", "log_loss", "macro_f1" and, for two classes,
             "f1"; those that fewer than 10 rows, or no replicates, give are left out.
     """
@@ -61,10 +64,11 @@ class Scores:
     macro_f1: float | None
     classes: tuple[ClassScores, ...]
     confusion: tuple[tuple[float, ...], ...]
+    calibration: tuple[tuple[float, float, int], ...]
     intervals: Mapping[str, Interval]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """Scores of a table of labels against gold.
 
@@ -82,6 +86,12 @@ class Report:
     def to_dict(self) -> dict[str, object]:
         """The report as JSON has it."""
         return asdict(self)
+
+    def __repr__(self) -> str:
+        return report_text(self)
+
+    def _repr_html_(self) -> str:
+        return report_html(self)
 
 
 def report_of(sums: ScoreSums, table: int, has_votes: bool) -> Report:
@@ -111,7 +121,8 @@ def scores_of(sums: ScoreSums, table: int, parts: Sequence[int]) -> Scores:
     num, is_binary = gold.sum(), sums.num_classes == 2
     votes = classes_of(sums.num_classes)
     classes = tuple(_class_scores(*row) for row in zip(votes, gold, hits, predicted, strict=True))
-    credit, confidence = sums.bins[chosen, table].sum(axis=0).T
+    bins = sums.bins[chosen, table].sum(axis=0)
+    credit, confidence, _ = bins.T
     found = {name: percentile_interval(value[1:], int(num)) for name, value in values.items()}
     return Scores(
         num_data_points=int(num),
@@ -125,6 +136,7 @@ def scores_of(sums: ScoreSums, table: int, parts: Sequence[int]) -> Scores:
         macro_f1=None if np.isnan(values["macro_f1"][0]) else float(values["macro_f1"][0]),
         classes=classes,
         confusion=tuple(map(tuple, sums.confusion[chosen, table].sum(axis=0).tolist())),
+        calibration=tuple((b[1] / b[2], b[0] / b[2], int(b[2])) for b in bins.tolist() if b[2]),
         intervals={name: interval for name, interval in found.items() if interval},
     )
 

@@ -6,7 +6,6 @@ that it followed before, and with another seed for the hashes of texts (which or
 that changes depends on something that it must not depend on.
 """
 
-import html
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +26,8 @@ from dp_spark.labeling.labeling_function import LabelingFunction
 from dp_spark.labeling.lf_runs import LFRun
 from dp_spark.labeling.packing import VOTES_COLUMN, unpack_votes
 from dp_spark.labeling.votes import Classes, Votes
+from dp_spark.progress.named_jobs import named_jobs
+from dp_spark.report.notebook import trial_html
 from dp_spark.worker_errors import translated_errors
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Trial:
     Attributes:
         rows: the rows, then one column per labeling function with its votes, by class name if there are names;
             an abstention is empty.
+        votes: (n, m) int8; 0 abstains.
         runs: what each labeling function did, then the preprocessors; errors have messages here.
         summary: polarity, coverage, overlaps and conflicts on these rows.
         failed: why labeling functions could not vote at all, or hang, by name; they abstain in `rows`.
@@ -54,6 +56,7 @@ class Trial:
     """
 
     rows: "pd.DataFrame"
+    votes: Votes
     runs: tuple[LFRun, ...]
     summary: LFSummary
     failed: Mapping[str, str]
@@ -82,7 +85,7 @@ class Trial:
         return "\n".join([str(self.summary), *(text for texts in self.problems.values() for text in texts)])
 
     def _repr_html_(self) -> str:
-        return f"{self.rows.to_html(max_rows=50)}<pre>{html.escape(str(self))}</pre>"
+        return trial_html(self)
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ def try_lfs(
     """
     classes = Classes.of(num_classes, class_names)
     names = [lf.name for lf in checked_lfs(lfs)]
-    table = df.limit(MAX_TRIAL_ROWS + 1).toArrow()
+    with named_jobs(df.sparkSession, "reading the rows to try LFs on"):
+        table = df.limit(MAX_TRIAL_ROWS + 1).toArrow()
     if not 0 < table.num_rows <= MAX_TRIAL_ROWS:
         raise ValueError(
             f"try_lfs got {table.num_rows or 'no'} rows{' or more' if table.num_rows else ''}: expected 1 to "
@@ -147,7 +151,7 @@ def try_lfs(
                 changing[lf.name] = tuple(differs.tolist())
     counts = VoteCounts.from_votes(outcome.votes, classes.num_classes, names)
     rows = _beside(table, outcome.votes, names, classes)
-    return Trial(rows, outcome.runs, lf_summary(counts), outcome.failed, changing)
+    return Trial(rows, outcome.votes, outcome.runs, lf_summary(counts), outcome.failed, changing)
 
 
 def _outcome(application: Application) -> _Outcome:
@@ -157,7 +161,8 @@ def _outcome(application: Application) -> _Outcome:
     except DpSparkError as problem:
         if len(application.lfs) == 1:
             (lf,) = application.lfs
-            nothing = np.zeros((application.df.count(), 1), dtype=np.int8)
+            with named_jobs(application.df.sparkSession, "counting the rows to try LFs on"):
+                nothing = np.zeros((application.df.count(), 1), dtype=np.int8)
             return _Outcome(nothing, (), {lf.name: str(problem)})
         parts = [
             _outcome(replace(application, lfs=(lf,), budgets=(0,), timeouts=(timeout,)))
@@ -172,7 +177,8 @@ def _votes(application: Application) -> tuple[Votes, tuple[LFRun, ...]]:
     plan = application.plan()
     computed = plan.df.persist()
     try:
-        with translated_errors(application.investigate):
+        what = f"trying {len(application.lfs)} LFs"
+        with translated_errors(application.investigate), named_jobs(computed.sparkSession, what):
             found = computed.select(ROW, VOTES_COLUMN).toArrow()
         runs = plan.runs(computed, found.num_rows)
     finally:

@@ -31,8 +31,8 @@ def test_a_bare_name_that_was_shipped_is_found(tmp_path, storage, monkeypatch):
     shipped = tmp_path / "shipped for a test.toml"
     shipped.write_text("output = 'out'")
     storage.spark.sparkContext.addFile(str(shipped))
-    monkeypatch.chdir(tmp_path)
-    shipped.unlink()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     monkeypatch.setenv("PYSPARK_GATEWAY_PORT", "1")
     assert os.path.exists(SparkFiles.get(shipped.name))
     assert config_text(shipped.name, lambda: storage) == "output = 'out'"

@@ -39,6 +39,8 @@ def test_the_calibration_error_is_that_of_bins_of_confidence(spark, report):
     assert report.all.expected_calibration_error == pytest.approx(sum(gaps) / 5)
     assert report.covered.expected_calibration_error == pytest.approx(sum(gaps) / 3)
     assert report.uncovered.expected_calibration_error == 0
+    bins = [(0.5, 1 / 2, 2), (0.6, 0, 1), (0.8, 1, 1), (0.9, 1, 1)]  # mean confidence, share correct, rows
+    assert [pytest.approx(b) for b in report.all.calibration] == bins
     edges = [(1, 0.8, 1), (2, 0.2, 0), (3, 0.79, 1), (4, 0.0, 1)]  # three of (0.75, 0.8], however many parts
     labels = spark.createDataFrame(edges, "id int, prob_label double, num_votes int")
     gold = spark.createDataFrame([(1, 1), (2, 1), (3, 1), (4, -1)], "id int, gold int")

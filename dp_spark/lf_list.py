@@ -1,0 +1,43 @@
+"""The labeling functions that a configuration names: a list in a module of the user, or what a function there makes."""
+
+from collections.abc import Callable
+
+from pyspark.sql import SparkSession
+
+from dp_spark.config import LabelingConfig
+from dp_spark.errors import ConfigError, DpSparkError
+from dp_spark.labeling.labeling_function import LabelingFunction
+from dp_spark.references import described, resolve_reference
+
+
+def lfs_of(labeling: LabelingConfig, spark: SparkSession) -> list[LabelingFunction]:
+    """The labeling functions that [labeling] names.
+
+    Raises:
+        ConfigError: if the module or the list is not there, or it is no list of labeling functions.
+    """
+    reference = f"{labeling.module}:{labeling.lfs}"
+    lfs = resolve_reference(reference)
+    if callable(lfs) and not isinstance(lfs, LabelingFunction):
+        lfs = _made(lfs, spark, reference)
+    if not isinstance(lfs, (list, tuple)) or not lfs:
+        raise ConfigError(
+            f"labeling.lfs: {reference} is {lfs!r}: expected a list of labeling functions, or a function that "
+            "makes one from a Spark session. Put @labeling_function above definitions."
+        )
+    plain = [lf for lf in lfs if not isinstance(lf, LabelingFunction)]
+    if plain:
+        raise ConfigError(
+            f"labeling.lfs: {reference} holds {plain[0]!r}, which is no labeling function: put "
+            "@labeling_function above its definition."
+        )
+    return list(lfs)
+
+
+def _made(make: Callable[[SparkSession], object], spark: SparkSession, reference: str) -> object:
+    try:
+        return make(spark)
+    except DpSparkError:
+        raise
+    except Exception as problem:  # the user's function raises what it likes
+        raise ConfigError(f"labeling.lfs: {reference} failed: {described(problem)}. Correct it.") from problem

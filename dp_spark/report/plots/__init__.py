@@ -1,0 +1,1 @@
+"""The plots of a report: numbers in, SVG text out."""

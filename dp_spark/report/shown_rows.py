@@ -1,0 +1,65 @@
+"""A few rows of the data for a report that asks for them: those with the least certain labels."""
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from dp_spark.labels.label import NUM_VOTES
+from dp_spark.report.label_histogram import probabilities
+from dp_spark.report.run_facts import ShownRow
+from dp_spark.tables import quoted
+
+MAX_SHOWN_ROWS = 100
+MAX_CHARACTERS = 300  # of a value
+_PROBS, _NUM_VOTES = "_dp_spark_probs", "_dp_spark_num_votes"  # beside the columns of a user's table
+
+
+def least_certain_rows(
+    labels: DataFrame, points: DataFrame, key: Sequence[str], class_names: Sequence[str], num_rows: int
+) -> tuple[ShownRow, ...]:
+    """The covered rows with the least certain labels.
+
+    Args:
+        labels: `prob_label` and `num_votes` by key.
+        points: the table.
+        key: the columns to join by.
+        class_names: what the k classes are called.
+        num_rows: 0 to MAX_SHOWN_ROWS.
+
+    Raises:
+        ValueError: if `num_rows` is another number.
+    """
+    if not 0 <= num_rows <= MAX_SHOWN_ROWS:
+        raise ValueError(
+            f"show_rows is {num_rows}: expected 0 to {MAX_SHOWN_ROWS}. A report is no place for more rows of the data; "
+            "read the label table for them."
+        )
+    if num_rows == 0:
+        return ()
+    columns = points.columns
+    probs = labels.select(
+        *map(quoted, key),
+        F.col(NUM_VOTES).alias(_NUM_VOTES),
+        probabilities(len(class_names)).alias(_PROBS),
+    )
+    least = probs.where(F.col(_NUM_VOTES) > 0).orderBy(F.array_max(_PROBS), *map(quoted, key))
+    chosen = least.limit(num_rows).join(points, on=list(key), how="inner")
+    texts = [F.substring(quoted(name).cast("string"), 1, MAX_CHARACTERS + 1) for name in columns]
+    found = (
+        chosen.orderBy(F.array_max(_PROBS), *map(quoted, key))
+        .select(F.array(*texts), F.col(_PROBS), F.col(_NUM_VOTES))
+        .collect()  # at most MAX_SHOWN_ROWS rows, by limit
+    )
+    rows = []
+    for values, prob, num_votes in found:
+        position = max(range(len(prob)), key=prob.__getitem__)
+        shown = {name: _cut(value) for name, value in zip(columns, values, strict=True)}
+        rows.append(ShownRow(shown, float(prob[position]), class_names[position], int(num_votes)))
+    return tuple(rows)
+
+
+def _cut(text: str | None) -> str:
+    if text is None:
+        return ""
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}…"
