@@ -7,18 +7,18 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
 project = "dp_spark"
 copyright = "the dp_spark authors"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "math_as_svg"]
 exclude_patterns = ["_build"]
 nitpicky = True
 # Types of other projects, and parts of a labeling function that users do not make themselves, have no page.
 nitpick_ignore_regex = [
     ("py:.*", r"(?!dp_spark\.).*"),
-    ("py:class", r"dp_spark\.labeling\.(rules\.\w+|application\.Application)"),
+    ("py:class", r"dp_spark\.labeling\.(rules\.\w+|application\.Application|votes\.Classes)"),
     ("py:class", r"dp_spark\.config\.\w+"),
     ("py:class", r"dp_spark\.labeling\.(preprocessors\.Preprocessor|resources\.LoadedOnce)"),
 ]
@@ -33,6 +33,9 @@ autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+
+html_math_renderer = "svg"
+myst_update_mathjax = False
 
 html_theme = "furo"
 html_title = "dp_spark"

@@ -92,6 +92,15 @@ def test_the_commands_of_a_page_exist(page):
             assert words[0] in OTHERS, command
 
 
+@pytest.mark.parametrize("page", PAGES, ids=named(PAGES))
+def test_the_verbs_and_options_that_a_text_names_exist(page):
+    for command in re.findall(r"`dp-spark ([a-z][^`]*)`", prose(page)):
+        verb, *rest = command.split()
+        assert verb in dp_spark_command.commands, command
+        options = {name for option in dp_spark_command.commands[verb].params for name in option.opts}
+        assert {word for word in rest if word.startswith("--")} - options == set(), command
+
+
 def as_verb(words: list[str]) -> list[str]:
     """The verb and options of a job that spark-submit is to run."""
     position = next(i for i, word in enumerate(words) if re.search(r"jobs/\w+\.py$", word))
