@@ -18,6 +18,7 @@ from dp_spark.iteration.plain_values import plain
 from dp_spark.iteration.results import Results, read_results
 from dp_spark.iteration.run_difference import RunDifference, run_difference
 from dp_spark.iteration.sides import incomparable
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.storage import Storage, refuse_existing
 from dp_spark.tables import quoted, write_table
 
@@ -137,7 +138,8 @@ def _lines(found: RunDifference, labels: _LabelChanges | None) -> list[str]:
 def _furthest(rows: DataFrame, key: Sequence[str], num_rows: int) -> list[dict[str, object]]:
     """The rows that moved furthest; of equals those with the smallest keys."""
     ordered = rows.orderBy(F.desc("moved"), *map(quoted, key))
-    found = ordered.limit(num_rows).collect()  # at most MAX_KEYS rows
+    with named_jobs(rows.sparkSession, "finding the rows that moved furthest"):
+        found = ordered.limit(num_rows).collect()  # at most MAX_KEYS rows
     return [{name: plain(value) for name, value in row.asDict().items()} for row in found]
 
 

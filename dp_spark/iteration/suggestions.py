@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from dp_spark.iteration.column_values import ValueColumn, usable_columns, value_columns
 from dp_spark.iteration.focus import IN_FOCUS, LABEL, Focus, Search, judged_by_focus, sampled
 from dp_spark.iteration.label_classes import LabeledVotes, class_titles
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import quoted, refuse_missing_columns, refuse_reserved_keys
 
 DEFAULT_SEARCH = Search()
@@ -135,7 +136,8 @@ class _Totals:
 
     @classmethod
     def of(cls, rows: DataFrame, num_classes: int) -> "_Totals":
-        sums = rows.agg(*_sums(num_classes)).collect()[0]  # one row
+        with named_jobs(rows.sparkSession, "counting rows"):
+            sums = rows.agg(*_sums(num_classes)).collect()[0]  # one row
         return cls(
             sums["num_focus"] or 0, sums["num_rows"], tuple(sums[f"n{c}"] or 0 for c in range(num_classes))
         )
@@ -177,7 +179,8 @@ def _best(
     order = Window.partitionBy("column").orderBy(F.desc("z"), "longest")
     ranked = distinct.withColumn("rank", F.row_number().over(order))
     chosen = ranked.where(F.col("rank") <= search.max_per_column).orderBy("column", "rank")
-    rows = chosen.collect()  # max_per_column rows of each column
+    with named_jobs(chosen.sparkSession, "comparing values"):
+        rows = chosen.collect()  # max_per_column rows of each column
     return tuple(_suggestion(row, columns[row["column"]], totals, titles) for row in rows)
 
 

@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from dp_spark.labels.label import NUM_VOTES
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.report.label_histogram import probabilities
 from dp_spark.report.run_facts import ShownRow
 from dp_spark.tables import quoted
@@ -45,12 +46,13 @@ def least_certain_rows(
     order = [F.array_max(_PROBS), *map(quoted, key)]
     chosen = probs.where(F.col(_NUM_VOTES) > 0).orderBy(*order).limit(num_rows)
     texts = [F.substring(quoted(name).cast("string"), 1, MAX_CHARACTERS + 1) for name in points.columns]
-    found = (
+    shown = (
         chosen.join(points, on=list(key), how="inner")
         .orderBy(*order)
         .select(F.array(*texts), F.col(_PROBS), F.col(_NUM_VOTES))
-        .collect()  # at most MAX_SHOWN_ROWS rows, by limit
     )
+    with named_jobs(points.sparkSession, "fetching the least certain rows"):
+        found = shown.collect()  # at most MAX_SHOWN_ROWS rows, by limit
     return tuple(_shown(row, points.columns, class_names) for row in found)
 
 
