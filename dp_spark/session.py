@@ -34,6 +34,9 @@ EXIT_USAGE = 2
 _WHOLE_TRACE = "the whole trace: name a log file, or set DP_SPARK_LOG_LEVEL=DEBUG"
 _NUM_TRACE_LINES = 4  # of Spark's 7 to 22 kilobytes: the first say what happened
 
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+_CONFIGURED_BY = ("PYSPARK_GATEWAY_PORT", "PYSPARK_SUBMIT_ARGS", "SPARK_HOME", "SPARK_CONF_DIR")
+
 DEFAULTS = {
     # An executor lost after a nondeterministic stage must fail the job, not silently lose rows. Off in 4.1.
     "spark.sql.shuffle.orderIndependentChecksum.enabled": "true",
@@ -103,9 +106,18 @@ def _leave_interrupts_to_python(spark: SparkSession) -> None:
 
 def _submitted(settings: Mapping[str, str]) -> dict[str, str]:
     """The properties of spark-submit and spark-defaults.conf, which only the JVM knows, and `settings`."""
-    own = SparkConf(loadDefaults=False).setAll(list(settings.items()))
+    own = SparkConf(loadDefaults=False).setAll([*_java_options(settings).items(), *settings.items()])
     SparkContext._ensure_initialized(conf=own)
     return {**dict(SparkConf().getAll()), **settings}
+
+
+def _java_options(settings: Mapping[str, str]) -> dict[str, str]:
+    """A quiet log of the JVM that is to be started, unless somebody has configured Spark."""
+    is_configured_elsewhere = any(name in os.environ for name in _CONFIGURED_BY) or _JAVA_OPTIONS in settings
+    quiet_log = Path(__file__).with_name("log4j2.properties")
+    if is_configured_elsewhere or not quiet_log.is_file():
+        return {}
+    return {_JAVA_OPTIONS: f"-Dlog4j2.configurationFile={quiet_log.as_uri()}"}
 
 
 @contextmanager
