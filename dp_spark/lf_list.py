@@ -1,13 +1,11 @@
 """The labeling functions that a configuration names: a list in a module of the user, or what a function there makes."""
 
-from collections.abc import Callable
-
 from pyspark.sql import SparkSession
 
 from dp_spark.config import LabelingConfig
-from dp_spark.errors import ConfigError, DpSparkError
+from dp_spark.errors import ConfigError
 from dp_spark.labeling.labeling_function import LabelingFunction
-from dp_spark.references import described, resolve_reference
+from dp_spark.references import called, resolve_reference
 
 
 def lfs_of(labeling: LabelingConfig, spark: SparkSession) -> list[LabelingFunction]:
@@ -19,7 +17,7 @@ def lfs_of(labeling: LabelingConfig, spark: SparkSession) -> list[LabelingFuncti
     reference = f"{labeling.module}:{labeling.lfs}"
     lfs = resolve_reference(reference)
     if callable(lfs) and not isinstance(lfs, LabelingFunction):
-        lfs = _made(lfs, spark, reference)
+        lfs = called(lfs, spark, f"labeling.lfs: {reference}")
     if not isinstance(lfs, (list, tuple)) or not lfs:
         raise ConfigError(
             f"labeling.lfs: {reference} is {lfs!r}: expected a list of labeling functions, or a function that "
@@ -32,12 +30,3 @@ def lfs_of(labeling: LabelingConfig, spark: SparkSession) -> list[LabelingFuncti
             "@labeling_function above its definition."
         )
     return list(lfs)
-
-
-def _made(make: Callable[[SparkSession], object], spark: SparkSession, reference: str) -> object:
-    try:
-        return make(spark)
-    except DpSparkError:
-        raise
-    except Exception as problem:  # the user's function raises what it likes
-        raise ConfigError(f"labeling.lfs: {reference} failed: {described(problem)}. Correct it.") from problem

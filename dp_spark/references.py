@@ -6,7 +6,9 @@ It is also how Spark code reaches TensorFlow code that only its workers may load
 import importlib
 import sysconfig
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from dp_spark.errors import ConfigError, DpSparkError
 from dp_spark.held_back import held_back_stderr
@@ -17,6 +19,8 @@ _NOT_OF_THE_USER = (
     *map(sysconfig.get_path, ("stdlib", "purelib", "platlib")),
 )
 _MAX_CHARACTERS = 300
+
+Argument = TypeVar("Argument")
 
 
 def resolve_reference(reference: str) -> object:
@@ -69,6 +73,25 @@ def import_module(module_name: str) -> object:
         raise ConfigError(
             f"module {module_name!r} cannot be imported: {described(problem)}. Correct it."
         ) from problem
+
+
+def called(function: Callable[[Argument], object], argument: Argument, what: str) -> object:
+    """What a function of the user returns.
+
+    Args:
+        function: of the user.
+        argument: its only one.
+        what: how errors call it, such as "labeling.lfs: my_lfs:make".
+
+    Raises:
+        ConfigError: if it raises anything but an error of dp_spark.
+    """
+    try:
+        return function(argument)
+    except DpSparkError:
+        raise
+    except Exception as problem:  # the user's function raises what it likes
+        raise ConfigError(f"{what} failed: {described(problem)}. Correct it.") from problem
 
 
 def described(problem: Exception) -> str:

@@ -23,7 +23,7 @@ from dp_spark.labels.manifest import ShardManifest
 from dp_spark.labels.shards import read_manifest
 from dp_spark.lf_list import lfs_of
 from dp_spark.progress.named_jobs import named_jobs
-from dp_spark.references import resolve_reference
+from dp_spark.references import called, resolve_reference
 from dp_spark.source_table import read_source
 from dp_spark.stage_names import GOLD_END_MODEL
 from dp_spark.storage import Storage, join_path, publish
@@ -125,7 +125,7 @@ def generated_points(run: Run) -> DataFrame:
 
     Raises:
         MissingResultError: if the configuration names no generator.
-        ConfigError: if it is no function.
+        ConfigError: if it is no function, raises, or returns something else.
     """
     table = run.config.table
     if table.generator is None:
@@ -135,7 +135,11 @@ def generated_points(run: Run) -> DataFrame:
         raise ConfigError(
             f"table.generator: {table.generator} is not a function: expected one that takes a session."
         )
-    points: DataFrame = make(run.spark)
+    points = called(make, run.spark, f"table.generator: {table.generator}")
+    if not isinstance(points, DataFrame):
+        raise ConfigError(
+            f"table.generator: {table.generator} returned a {type(points).__name__}: expected a DataFrame."
+        )
     return points
 
 

@@ -124,7 +124,14 @@ def test_a_labeling_function_that_raises_ends_a_job_with_4_and_one_sentence(spar
     assert sentence.startswith(said)
     assert "more than its budget allows (max_errors: 0). Correct it, or let it return None" in sentence
     assert sample.startswith("  row {'id': 'b'}: ValueError at my_lfs.py:7: raise ValueError(")
-    for trace in ("Traceback", "at org.apache.spark", "at java.base", "Py4JJavaError", "log4j", "NativeCodeLoader"):
+    for trace in (
+        "Traceback",
+        "at org.apache.spark",
+        "at java.base",
+        "Py4JJavaError",
+        "log4j",
+        "NativeCodeLoader",
+    ):
         assert trace not in done.stderr
     assert done.stdout == ""
     left = set(os.listdir(tmp_path / "results")) if (tmp_path / "results").exists() else set()

@@ -6,21 +6,24 @@ import json
 import os
 import socket
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 
 import pyarrow as pa
 import pyspark
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from dp_spark.checks.output import nearest_directory
 from dp_spark.end_model.files import read_file, replace_file
 from dp_spark.end_model.greeting import versions
 from dp_spark.end_model.memory import TENSORFLOW_BYTES, free_memory
-from dp_spark.end_model.preflight import is_local, num_slots
+from dp_spark.end_model.preflight import TOO_FEW_SLOTS, is_local, num_slots
 from dp_spark.errors import EnvironmentProblem
 from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.storage import Storage, join_path
+from dp_spark.tables import BatchPass
 from dp_spark.worker_errors import translated_errors
 
 MAX_TASKS = 256  # that look at executors, at the same time
@@ -98,16 +101,23 @@ def executor_reports(storage: Storage, directory: str) -> list[ExecutorReport]:
     token = uuid.uuid4().hex
     try:
         storage.write_text(join_path(place, _DRIVERS_FILE), token)
-        asked = spark.range(0, num_tasks, 1, num_tasks).mapInArrow(
-            _look(place, token), "report string", barrier=can_wait
-        )
-        with named_jobs(spark, "asking the executors"), translated_errors():
-            rows = asked.collect()  # one row for each task
+        told = _told(spark, _look(place, token), num_tasks, together=can_wait)
         names = set(storage.list_names(place))
     finally:
         storage.delete(place)
-    told = [json.loads(row["report"]) for row in rows]
-    return _one_each([_report(each["wrote"], each["report"], names, place) for each in told])
+    return _one_each([_report(each, names, place) for each in told])
+
+
+def _told(spark: SparkSession, look: BatchPass, num_tasks: int, *, together: bool) -> list[dict[str, object]]:
+    """What the tasks tell; one after another if there are fewer slots than Spark counts, as it does of one core."""
+    asked = spark.range(0, num_tasks, 1, num_tasks).mapInArrow(look, "report string", barrier=together)
+    try:
+        with translated_errors():
+            return [json.loads(row["report"]) for row in asked.collect()]  # one row for each task
+    except (PySparkException, Py4JJavaError) as failure:
+        if not together or TOO_FEW_SLOTS not in str(failure):
+            raise
+    return _told(spark, look, num_tasks, together=False)
 
 
 def executor_problems(reports: Sequence[ExecutorReport], driver: Mapping[str, str]) -> list[str]:
@@ -143,7 +153,7 @@ def executor_problems(reports: Sequence[ExecutorReport], driver: Mapping[str, st
     return [*found, *([_some(storage_problems)] if storage_problems else [])]
 
 
-def _look(place: str, token: str) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _look(place: str, token: str) -> BatchPass:
     def look(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for _ in batches:
             pass
@@ -164,8 +174,8 @@ def _look(place: str, token: str) -> Callable[[Iterable[pa.RecordBatch]], Iterat
     return look
 
 
-def _report(wrote: str, content: Mapping[str, object], names: set[str], place: str) -> ExecutorReport:
-    report = ExecutorReport(**content)  # type: ignore[arg-type]  # of its own asdict
+def _report(told: Mapping[str, object], names: set[str], place: str) -> ExecutorReport:
+    wrote, report = told["wrote"], ExecutorReport(**told["report"])  # type: ignore[arg-type]  # of its own asdict
     problem = report.storage_problem
     if not problem and wrote not in names:
         problem = "a file that the executor wrote does not reach the driver"

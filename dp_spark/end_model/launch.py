@@ -22,7 +22,13 @@ from dp_spark.end_model.barrier_task import RESULT_SCHEMA, barrier_task
 from dp_spark.end_model.checkpoint import Metrics
 from dp_spark.end_model.frames import KEY_BYTES
 from dp_spark.end_model.job import Failure, FailureKind, TrainingJob, cause_of
-from dp_spark.end_model.preflight import EXECUTORS_SECONDS, check_cluster, task_cpus, warn_of_open_ports
+from dp_spark.end_model.preflight import (
+    EXECUTORS_SECONDS,
+    TOO_FEW_SLOTS,
+    check_cluster,
+    task_cpus,
+    warn_of_open_ports,
+)
 from dp_spark.end_model.supervise import run_watched
 from dp_spark.end_model.watch import Watch
 from dp_spark.errors import (
@@ -38,7 +44,6 @@ from dp_spark.storage import Storage
 
 logger = logging.getLogger(__name__)
 
-_TOO_FEW_SLOTS = "SPARK-24819"
 _CANCELLED = "cancelled"
 REPLACEMENT_SECONDS = 300.0  # how long a cluster may take to replace an executor that was lost
 _SLOTS_POLL_SECONDS = 2.0
@@ -153,7 +158,7 @@ def _stage_failure(problem: Exception, num_workers: int) -> Failure:
     """Why the stage itself failed: a lost executor, a killed Python worker, no slots."""
     text = str(problem)
     logger.debug("barrier stage failed", exc_info=problem)
-    if _TOO_FEW_SLOTS in text:
+    if TOO_FEW_SLOTS in text:
         message = (
             f"the cluster has no room for {num_workers} tasks at the same time. Ask for more executors or "
             "cores, or lower num_workers."

@@ -16,6 +16,7 @@ from dp_spark.errors import EnvironmentProblem
 logger = logging.getLogger(__name__)
 
 EXECUTORS_SECONDS = 30.0  # executors may still be registering when a job begins
+TOO_FEW_SLOTS = "SPARK-24819"  # in Spark's refusal of a barrier stage
 _POLL_SECONDS = 1.0
 _AUTHENTICATION = ("spark.authenticate", "spark.network.crypto.enabled", "spark.ssl.enabled")
 

@@ -66,6 +66,12 @@ TWICE = [is_fine, is_fine]
 def make(spark):
     return [spark.read.parquet("/no/such/table")]
 
+def make_table(spark):
+    return {}["table"]
+
+def make_no_table(spark):
+    return 7
+
 def build_model(inputs):
     raise RuntimeError(f"no model of {inputs.kind}")
 """
@@ -218,6 +224,22 @@ def test_two_labeling_functions_of_one_name_and_a_factory_that_fails_are_found(p
     assert "share the names ['is_fine']" in problems(twice)["labeling"]
     failing = quick(project, labeling__module='"bad_lfs"', labeling__lfs='"make"')
     assert "bad_lfs:make failed: AnalysisException: [PATH_NOT_FOUND]" in problems(failing)["labeling"]
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("make_table", "bad_lfs:make_table failed: KeyError: 'table', at .*bad_lfs.py"),
+        ("make_no_table", "bad_lfs:make_no_table returned a int: expected a DataFrame"),
+    ],
+)
+def test_a_generator_that_makes_no_table_is_found(project, bad, function, message):
+    lines = [line for line in project.text.splitlines() if not line.startswith("schema")]
+    text = "\n".join(lines).replace(
+        f'path = "{project.folder}/reviews.csv"', f'path = "/no/table"\ngenerator = "bad_lfs:{function}"'
+    )
+    found = validated(project, text, num_sample_rows=0)
+    assert re.search(message, problems(found)["table.path"]), problems(found)
 
 
 @pytest.mark.parametrize(
