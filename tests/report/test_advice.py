@@ -1,0 +1,142 @@
+"""What a report says first: how good the labels are, why one may believe it, and what to fix."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from report.run_facts import made_facts, votes_and_gold
+
+from dp_spark.report.advice import MAX_ADVICE, advice_of
+from dp_spark.report.run_facts import Coverage, Quality
+from dp_spark.report.vote_facts import Agreement, Drift, LFDrift, LFFacts, Pair, Part
+
+NO_PAIRS = Agreement((), (), 1, 0, (), 0, 0, None, ())
+GOOD = Quality("", 0.9, (0.8, 1.0), "gold", (), ())
+ALL = Coverage(1.0, 1.0, 0.1, 3.0, 1.0)
+
+
+@pytest.fixture(scope="module")
+def subject():
+    votes, _ = votes_and_gold([0.9, 0.8, 0.7], [0.5] * 3, 100)
+    return replace(made_facts(votes).subject, num_data_points=1000, label_model="empirical_bayes")
+
+
+def lf(name, **changes):
+    """A labeling function that nothing is wrong with, but for the changes."""
+    good = LFFacts(
+        name, "row", {"ham": 50, "spam": 50}, 100, 0.1, 0.1, 0.0, 0.9, (0.8, 1.0), 2.0, None, 0, 0, 1.0, 0.1
+    )
+    return replace(good, **changes)
+
+
+def advice(subject, *lfs, coverage=ALL, quality=GOOD, agreement=NO_PAIRS, drift=None):
+    return advice_of(subject, coverage, quality, lfs or (lf("a"),), agreement, None, drift)
+
+
+def test_where_nothing_is_wrong_nothing_is_to_fix(subject):
+    assert advice(subject) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"num_errors": 31}, "'x' failed 31 times and abstained there (the worst on 3.1% of the rows)"),
+        ({"accuracy": 0.3, "interval": (0.2, 0.4)}, "'x' is right less often than a guess (30%, 95% interval 20%"),
+        ({"empirical_accuracy": 0.4, "num_judged": 50}, "'x' is right less often than a guess (40% on gold)"),
+        ({"accuracy": 0.6, "interval": (0.4, 0.7)}, "'x' may be no better than a guess (60%, 95% interval 40%"),
+        ({"empirical_accuracy": 0.53, "num_judged": 900}, "'x' may be no better than a guess (53% on gold)"),
+        ({"num_votes": 0, "votes": {}}, "'x' never votes"),
+        ({"seconds": 900.0, "share_of_time": 0.8}, "'x' took 80% of the time of all labeling functions"),
+    ],
+)  # fmt: skip
+def test_a_labeling_function_with_a_fault_is_named_with_it(subject, changes, sentence):
+    (said,) = advice(subject, lf("a"), lf("x", **changes))
+    assert said.startswith(sentence)
+
+
+def test_gold_labels_overrule_an_estimate(subject):
+    assert advice(subject, lf("x", interval=(0.3, 0.6), empirical_accuracy=0.95, num_judged=100)) == ()
+
+
+def test_few_failures_come_after_what_makes_labels_wrong(subject):
+    few, many, wrong = lf("few", num_errors=1), lf("many", num_errors=5), lf("wrong", interval=(0.1, 0.3))
+    big = replace(subject, num_data_points=4000)
+    assert [s.split("'")[1] for s in advice(big, few, wrong)] == ["wrong", "few"]
+    assert [s.split("'")[1] for s in advice(big, many, wrong)] == ["many", "wrong"]
+
+
+def test_uncovered_rows_dependent_groups_and_unexplained_pairs_are_named(subject):
+    pairs = (
+        Pair("c", "d", 90, 0.95, 0.7, 9.0, is_dependent=True, is_unexplained=True),
+        Pair("e", "f", 80, 0.9, 0.7, 6.0, is_unexplained=True),
+        Pair("g", "h", 80, 0.75, 0.7, 1.0),
+    )
+    agreement = replace(NO_PAIRS, unexplained=pairs, dependent_lfs=(("c", "d"),))
+    said = advice(subject, coverage=replace(ALL, share_covered=0.6), agreement=agreement)
+    assert said[0].startswith("40.0% of the rows have no vote")
+    assert "share the weight of their votes: 'c' and 'd'" in said[1]
+    assert said[2].startswith("'e' and 'f' agree on 90% of the rows they share, expected 70%.")
+    assert len(said) == 3
+
+
+def test_drift_is_named_with_where_it_goes(subject):
+    parts = (Part("Monday", 10), Part("Tuesday", 10))
+    drifting = LFDrift("x", 99.0, 1, True, "spam", 0.3, 0.2, (0.1, 0.5), (0.1, 0.5))
+    (said,) = advice(subject, drift=Drift("day", parts, (drifting,)))
+    assert said.startswith("'x' is not the same in all parts of the table: 'x' votes spam on 10.0% to 50.0%")
+    assert "(day)" in said
+
+
+def test_there_are_at_most_five_sentences_and_names_are_cut(subject):
+    faults = [
+        lf("y" * 300, num_errors=900),
+        lf("b", interval=(0.1, 0.3)),
+        lf("c", interval=(0.4, 0.6)),
+        lf("d", votes={}, num_votes=0),
+        lf("e", seconds=900.0, share_of_time=0.9),
+    ]
+    said = advice(
+        subject,
+        *faults,
+        coverage=replace(ALL, share_covered=0.5),
+        quality=replace(GOOD, source="label model"),
+    )
+    assert len(said) == MAX_ADVICE
+    assert max(map(len, said)) < 300
+
+
+def test_gold_labels_have_the_first_word():
+    votes, gold = votes_and_gold([0.9, 0.85, 0.8, 0.75, 0.7], [0.5] * 5)
+    facts = made_facts(votes, gold=gold)
+    assert facts.quality.source == "gold"
+    covered = (votes != 0).any(axis=1)
+    assert f"on {covered.sum():,} rows with votes and gold" in facts.quality.headline
+    is_said = any(reason.startswith("Confidence meets truth") for reason in facts.quality.reasons)
+    assert is_said is not facts.calibration.is_miscalibrated
+
+
+def test_without_gold_the_label_model_is_quoted_and_that_it_is_unchecked_is_said():
+    votes, _ = votes_and_gold([0.9, 0.85, 0.8, 0.75, 0.7], [0.5] * 5, 3000)
+    facts = made_facts(votes)
+    assert facts.quality.source == "label model"
+    assert facts.quality.accuracy == facts.labels.mean_confidence
+    assert facts.quality.doubts[0].startswith("There are no gold labels")
+    assert any("Label a hundred random rows by hand" in sentence for sentence in facts.advice)
+
+
+def test_where_votes_say_nothing_no_number_is_made_up():
+    votes = np.array([[1, 0], [1, 1], [0, 1], [0, 0]] * 20, dtype=np.int8)
+    facts = made_facts(votes)
+    assert facts.quality.accuracy is None
+    assert facts.quality.headline.startswith("How good the labels are is not known")
+    assert any(sentence.startswith("Nothing says how accurate") for sentence in facts.advice)
+
+
+def test_labels_that_are_surer_than_right_are_no_reason_to_believe():
+    votes, gold = votes_and_gold([0.9] * 5, [1.0] * 5, 2000)
+    wrong = np.random.default_rng(1).random(2000) < 0.3
+    votes[wrong] = -votes[wrong]  # all err together
+    facts = made_facts(votes, gold=gold)
+    assert facts.calibration.z > facts.calibration.max_z
+    assert not any(reason.startswith("Confidence meets truth") for reason in facts.quality.reasons)
+    assert any(sentence.startswith("Labels are surer than they are right") for sentence in facts.advice)
