@@ -201,6 +201,6 @@ def test_an_empty_directory_is_no_result(storage, tmp_path):
 def test_what_a_killed_process_left_half_written_is_deleted_and_nothing_else(storage, place):
     for name in (".staging-0123456789ab/label_matrix/part", ".staging-mine/part", "labels/part"):
         storage.write_text(f"{place}/{name}", "x")
-    delete_leftovers(storage, place)
-    assert storage.list_names(place) == [".staging-mine", "labels"]
+    delete_leftovers(storage, str(place))
+    assert storage.list_names(str(place)) == [".staging-mine", "labels"]
     delete_leftovers(storage, f"{place}/nowhere")
