@@ -9,6 +9,7 @@ it: that is why every result ends with a file that is written last.
 
 import json
 import logging
+import re
 import time
 import uuid
 from collections.abc import Collection, Iterator
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 LATE_TASK_SECONDS = 3.0  # Spark kills the other tasks of a failed job without waiting for them
 _REPLACED = "replaced"
 _STAGING = ".staging-"
+_LEFTOVER = re.compile(r"\.staging-[0-9a-f]{12}")
 DESCRIPTION_FILE = "_dp_spark.json"  # Spark ignores names that begin with an underscore
 
 
@@ -242,7 +244,7 @@ def unfinished_workspace(storage: Storage, target: str) -> str:
 def delete_leftovers(storage: Storage, directory: str) -> None:
     """Delete what processes that were killed have left half written in a directory; nobody may be writing there."""
     for name in storage.list_names(directory):
-        if name.startswith(_STAGING):
+        if _LEFTOVER.fullmatch(name):
             storage.delete(join_path(directory, name))
 
 

@@ -5,6 +5,7 @@ import pytest
 from dp_spark.errors import EnvironmentProblem, MissingResultError, OutputExistsError
 from dp_spark.storage import (
     Storage,
+    delete_leftovers,
     join_path,
     publish,
     read_description,
@@ -195,3 +196,11 @@ def test_an_empty_directory_is_no_result(storage, tmp_path):
         storage.write_text(f"{staged}/part", "new")
     assert storage.read_text(f"{target}/part") == "new"
     assert os.listdir(tmp_path) == ["results"]
+
+
+def test_what_a_killed_process_left_half_written_is_deleted_and_nothing_else(storage, place):
+    for name in (".staging-0123456789ab/label_matrix/part", ".staging-mine/part", "labels/part"):
+        storage.write_text(f"{place}/{name}", "x")
+    delete_leftovers(storage, str(place))
+    assert storage.list_names(str(place)) == [".staging-mine", "labels"]
+    delete_leftovers(storage, f"{place}/nowhere")
