@@ -83,7 +83,7 @@ def test_an_unknown_key_is_refused_with_the_known_ones(section, key, known):
 
 def test_an_unknown_section_is_refused_with_the_known_ones():
     told = problems(LEAST + "[label_modle]\nmodel = 'auto'\n")
-    known = "end_model, evaluation, label_model, labeling, output, table, training_set"
+    known = "end_model, evaluation, label_model, labeling, output, table, tracking, training_set"
     assert f"label_modle: unknown key; known here: {known}" in told
 
 

@@ -68,12 +68,29 @@ run_job(main)
 TRACES = ("Traceback", "KeyboardInterrupt", "at org.apache.spark", "at java.base", "Py4J")
 
 
-def started(folder, *arguments):
+@pytest.fixture
+def start():
+    """Starts a process; it is gone after the test, whatever happens in it."""
+    processes = []
+
+    def started(folder, *arguments):
+        processes.append(process_in(folder, *arguments))
+        return processes[-1]
+
+    yield started
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def process_in(folder, *arguments):
     environment = {
         **os.environ,
         "PYTHONPATH": f"{folder}{os.pathsep}{REPOSITORY}",
         "PYSPARK_PYTHON": sys.executable,
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "PYSPARK_SUBMIT_ARGS": "--conf spark.sql.shuffle.partitions=1 pyspark-shell",
     }
     with (folder / "stderr").open("w") as stderr:
         return subprocess.Popen(
@@ -82,7 +99,7 @@ def started(folder, *arguments):
         )  # fmt: skip
 
 
-def wait_until(is_so, process, seconds=150):
+def wait_until(is_so, process, seconds=400):
     deadline = time.monotonic() + seconds
     while not is_so():
         assert process.poll() is None, "ended too early"
@@ -121,14 +138,14 @@ def hidden(folder):
 
 
 @pytest.mark.slow
-def test_a_run_that_is_stopped_twice_goes_on_to_its_end(spark, tmp_path):
+def test_a_run_that_is_stopped_twice_goes_on_to_its_end(spark, start, tmp_path):
     rows = [(i, f"check out my channel {i}" if i % 3 else f"i love this song {i}") for i in range(120)]
     spark.createDataFrame(rows, "id long, text string").write.parquet(f"{tmp_path}/table")
     (tmp_path / "my_lfs.py").write_text(SLOW_LFS)
     (tmp_path / "my.toml").write_text(CONFIG.format(epochs=100_000))
     results, command = tmp_path / "results", [REPOSITORY / "jobs" / "pipeline.py", "--config", "my.toml"]
 
-    run = started(tmp_path, *command)
+    run = start(tmp_path, *command)
     wait_until((tmp_path / "has_begun").exists, run)
     said = stop(run, signal.SIGINT, tmp_path)
     assert said == (
@@ -138,7 +155,7 @@ def test_a_run_that_is_stopped_twice_goes_on_to_its_end(spark, tmp_path):
     assert set(os.listdir(results)) - {f".{RUN_FILE}.crc"} == {RUN_FILE}
 
     (tmp_path / "is_fast").touch()
-    run = started(tmp_path, *command, "--resume")
+    run = start(tmp_path, *command, "--resume")
     wait_until(lambda: list(results.glob("training_set/_training-*/*/progress.json")), run)
     said = stop(run, signal.SIGTERM, tmp_path)
     assert said.startswith("interrupted in stage train-end-model after 5 of 9 stages;")
@@ -146,15 +163,15 @@ def test_a_run_that_is_stopped_twice_goes_on_to_its_end(spark, tmp_path):
     assert not (results / "end_model").exists()
 
     (tmp_path / "my.toml").write_text(CONFIG.format(epochs=2))
-    run = started(tmp_path, *command, "--resume")
-    assert run.wait(timeout=150) == 0, (tmp_path / "stderr").read_text()
+    run = start(tmp_path, *command, "--resume")
+    assert run.wait(timeout=400) == 0, (tmp_path / "stderr").read_text()
     written = {name for name in os.listdir(results) if not name.startswith(".")}
     assert written == {*(output for _, output in STAGES.values()), RUN_FILE} - {"gold_end_model"}  # no gold
 
 
-def test_a_second_ctrl_c_ends_at_once(tmp_path):
+def test_a_second_ctrl_c_ends_at_once(start, tmp_path):
     (tmp_path / "stuck.py").write_text(STUCK.format(seconds=25))
-    process = started(tmp_path, "stuck.py")
+    process = start(tmp_path, "stuck.py")
     assert process.stdout.readline() == b"begun\n"
     process.send_signal(signal.SIGINT)
     time.sleep(1.0)
@@ -163,9 +180,9 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path):
     assert process.wait(timeout=3) == 130
 
 
-def test_a_process_that_cannot_stop_is_ended(tmp_path):
+def test_a_process_that_cannot_stop_is_ended(start, tmp_path):
     (tmp_path / "stuck.py").write_text(STUCK.format(seconds=1))
-    process = started(tmp_path, "stuck.py")
+    process = start(tmp_path, "stuck.py")
     assert process.stdout.readline() == b"begun\n"
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 143

@@ -12,6 +12,7 @@ from dp_spark.labels.input_columns import PARTS, InputColumns
 from dp_spark.labels.inputs import with_feature_widths
 from dp_spark.labels.label import NUM_VOTES, PROB_LABEL
 from dp_spark.labels.manifest import LABEL_COLUMN, WEIGHT_COLUMN
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.table_config import PARQUET
 from dp_spark.tables import quoted, refuse_missing_columns, refuse_reserved_keys
 
@@ -91,7 +92,8 @@ def refuse_other_splits(points: DataFrame, split: str) -> None:
         SchemaError: naming the values that it has.
     """
     values = points.select(quoted(split)).distinct().limit(_MAX_SPLITS_SHOWN)
-    found = sorted(str(row[0]) for row in values.collect())  # at most _MAX_SPLITS_SHOWN values
+    with named_jobs(points.sparkSession, f"looking at the values of {split}"):
+        found = sorted(str(row[0]) for row in values.collect())  # at most _MAX_SPLITS_SHOWN values
     if "train" not in found:
         raise SchemaError(
             f"table.split: the column {split!r} holds {found}: expected 'train' for the "

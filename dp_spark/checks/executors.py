@@ -19,6 +19,7 @@ from dp_spark.end_model.greeting import versions
 from dp_spark.end_model.memory import TENSORFLOW_BYTES, free_memory
 from dp_spark.end_model.preflight import is_local, num_slots
 from dp_spark.errors import EnvironmentProblem
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.storage import Storage, join_path
 from dp_spark.worker_errors import translated_errors
 
@@ -100,7 +101,7 @@ def executor_reports(storage: Storage, directory: str) -> list[ExecutorReport]:
         asked = spark.range(0, num_tasks, 1, num_tasks).mapInArrow(
             _look(place, token), "report string", barrier=can_wait
         )
-        with translated_errors():
+        with named_jobs(spark, "asking the executors"), translated_errors():
             rows = asked.collect()  # one row for each task
         names = set(storage.list_names(place))
     finally:

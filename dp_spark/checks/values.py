@@ -7,6 +7,7 @@ from pyspark.sql.types import ArrayType
 from dp_spark.errors import SchemaError
 from dp_spark.labels.input_columns import InputColumns
 from dp_spark.labels.inputs import with_feature_widths
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import quoted
 
 _INFINITY = float("inf")
@@ -25,7 +26,8 @@ def refuse_bad_inputs(points: DataFrame, inputs: InputColumns) -> None:
     counts = [
         F.count_if(F.coalesce(is_bad, F.lit(True))).alias(f"c{i}") for i, is_bad in enumerate(bad.values())
     ]
-    (row,) = points.agg(*counts).collect()  # one row
+    with named_jobs(points.sparkSession, "looking at the inputs of the end model"):
+        (row,) = points.agg(*counts).collect()  # one row
     wrong = [f"{name!r} in {count:,} rows" for name, count in zip(bad, row, strict=True) if count]
     if wrong:
         raise SchemaError(

@@ -18,6 +18,7 @@ from dp_spark.iteration.plain_values import plain
 from dp_spark.iteration.results import Results, read_results
 from dp_spark.iteration.run_difference import RunDifference, run_difference
 from dp_spark.iteration.sides import incomparable
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.storage import Storage, refuse_existing
 from dp_spark.tables import quoted, write_table
 
@@ -60,7 +61,7 @@ def diff(
     before, after = (read_results(storage, directory) for directory in (directory_a, directory_b))
     found, sides = run_difference(before, after), _sides(before, after)
     labels = _LabelChanges.of(sides, max_keys, output, overwrite) if isinstance(sides, tuple) else None
-    notes = [*before.notes, *after.notes, *([sides] if isinstance(sides, str) else [])]
+    notes = [*_notes(before, after), *([sides] if isinstance(sides, str) else [])]
     if output and not (labels and labels.output):
         notes.append(f"{output} was not written: there are no flipped rows")
     is_different = found.is_different or (labels is not None and labels.flips.is_different)
@@ -106,6 +107,17 @@ class _LabelChanges:
         return {**_flip_content(self.flips), "sample": self.sample, "output": self.output}
 
 
+def _notes(before: Results, after: Results) -> list[str]:
+    """What is missing, and what was left out."""
+    neither = [name for name in before.missing if name in after.missing]
+    lines = [f"neither run has {', '.join(neither)}"] if neither else []
+    for side, other in ((before, after), (after, before)):
+        only = [name for name in side.missing if name not in other.missing]
+        lines += [f"{side.directory} has no {', '.join(only)}"] if only else []
+        lines += side.notes
+    return lines
+
+
 def _sides(before: Results, after: Results) -> _Sides | str:
     """Both label matrices with their label models, or why there are no labels to compare."""
     sides = (before.labeled_votes, after.labeled_votes)
@@ -126,7 +138,8 @@ def _lines(found: RunDifference, labels: _LabelChanges | None) -> list[str]:
 def _furthest(rows: DataFrame, key: Sequence[str], num_rows: int) -> list[dict[str, object]]:
     """The rows that moved furthest; of equals those with the smallest keys."""
     ordered = rows.orderBy(F.desc("moved"), *map(quoted, key))
-    found = ordered.limit(num_rows).collect()  # at most MAX_KEYS rows
+    with named_jobs(rows.sparkSession, "finding the rows that moved furthest"):
+        found = ordered.limit(num_rows).collect()  # at most MAX_KEYS rows
     return [{name: plain(value) for name, value in row.asDict().items()} for row in found]
 
 

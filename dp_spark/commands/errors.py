@@ -23,6 +23,7 @@ from dp_spark.iteration.label_classes import LabeledVotes, position_titles
 from dp_spark.iteration.plain_values import plain
 from dp_spark.labeling.packing import votes_of_value
 from dp_spark.labels.label import PROB_LABEL
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.run import (
     Run,
     read_label_model,
@@ -115,7 +116,9 @@ def _sampled(
         titles = [*keys, *(f"c{i}" for i in range(len(names)))]
         rows = rows.join(points.select(*map(quoted, [*key, *names])).toDF(*titles), on=keys, how="left")
     found: dict[tuple[int, int, bytes], list[dict[str, object]]] = {}
-    for row in rows.orderBy(*keys).collect():  # at most MAX_BUCKETS * MAX_KEYS rows
+    with named_jobs(rows.sparkSession, "sampling wrong rows"):
+        collected = rows.orderBy(*keys).collect()  # at most MAX_BUCKETS * MAX_KEYS rows
+    for row in collected:
         shown = dict(zip(key, row[: len(keys)], strict=True)) | {PROB_LABEL: row["prob"]}
         shown |= dict(zip(names, row[len(keys) + len(_BUCKET) :], strict=True))
         values = {name: plain(value) for name, value in shown.items()}

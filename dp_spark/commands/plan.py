@@ -24,6 +24,15 @@ _READS = {
     "predict": ("table", "end_model"),
     "train-gold-model": ("table", "end_model"),
     "evaluate": ("vote_counts.npz", "label_matrix", "label_model.json"),
+    "report": (
+        "table",
+        "label_matrix",
+        "vote_counts.npz",
+        "label_model.json",
+        "labels",
+        "end_model",
+        "metrics.json",
+    ),
 }
 _JUDGED = ("table", "labels", "predictions")  # that evaluate reads, too, where there is gold
 _UNITS = ("bytes", "KB", "MB", "GB", "TB")

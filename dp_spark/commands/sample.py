@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 
 from dp_spark.checks.columns import refuse_other_columns
 from dp_spark.errors import SchemaError
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.run import Run, generated_points, open_table
 from dp_spark.tables import quoted
 from dp_spark.worker_errors import translated_errors
@@ -64,7 +65,7 @@ def sample_of(points: DataFrame, key: Sequence[str], num_rows: int, seed: int = 
     """A sample of a table, drawn by columns that identify its rows."""
     files = sorted(points.inputFiles())
     chosen = spread(files, MAX_FILES)
-    with translated_errors():
+    with named_jobs(points.sparkSession, "drawing a sample"), translated_errors():
         rows = drawn(points, chosen, key, num_rows, seed).toArrow()  # num_rows rows
     return Sample(rows, points, len(chosen), len(files))
 

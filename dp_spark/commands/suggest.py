@@ -98,7 +98,7 @@ def _basis(run: Run, found: Suggestions, search: Search, too_many: Sequence[str]
         + (f" ({hidden} are not looked at)" if hidden else ""),
         f"shown are values that at least {search.min_rows} rows in focus have, over-represented by at least "
         f"{search.min_z:g} standard errors (z), and of each column the {search.max_per_column} with the largest z; "
-        "many values are compared, so that some are there by chance",
+        "many values are compared, so that some are there by chance; (+2) means two more tokens on the very same rows",
     ]
     if found.left_out:
         lines.append(f"left out: {list(found.left_out)}, which hold neither texts nor numbers nor booleans")

@@ -9,8 +9,9 @@ from dp_spark.report.words import share_text, shortened
 from dp_spark.reporting import lf_facts_of
 from dp_spark.run import Run
 
-NAME_WIDTH = 28
-MAX_POLARITY = 9  # characters of the classes that an LF votes for
+NAME_WIDTH = 22  # characters; all columns together have at most 100
+MAX_POLARITY = 10  # characters of the classes that an LF votes for
+_MANY = 100_000  # from here on numbers are rounded
 
 # How labeling functions can be sorted: what is least comes first; of what is not known, last.
 SORTS: dict[str, Callable[[LFFacts], float | str]] = {
@@ -43,13 +44,14 @@ def summary(run: Run, sort: str = "") -> Outcome:
     lfs, num_data_points, notes = lf_facts_of(run)
     shown = sorted(lfs, key=SORTS[sort]) if sort else list(lfs)
     text = "\n".join(
-        [f"{num_data_points:,} data points, {len(lfs)} labeling functions", "", *_table(shown), *notes]
+        [f"{num_data_points:,} data points, {len(lfs)} labeling functions", "", *lf_table(shown), *notes]
     )
     content = {"num_data_points": num_data_points, "lfs": [asdict(lf) for lf in shown], "notes": list(notes)}
     return Outcome(text, content)
 
 
-def _table(lfs: Sequence[LFFacts]) -> list[str]:
+def lf_table(lfs: Sequence[LFFacts]) -> list[str]:
+    """The lines of a table of labeling functions, at most 100 characters wide."""
     titles = ("votes", "cover", "overl", "confl", "accuracy, 95%", "gold", "weight", "errors", "time")
     rows = [("labeling function", *titles), *(_row(lf) for lf in lfs)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -64,14 +66,18 @@ def _row(lf: LFFacts) -> tuple[str, ...]:
     assumed = "" if lf.interval or lf.accuracy is None else "?"
     return (
         shortened(lf.name, NAME_WIDTH),
-        "never" if not lf.votes else classes if len(classes) <= MAX_POLARITY else f"{len(lf.votes)} classes",
+        "never" if not lf.votes else classes if len(classes) <= MAX_POLARITY else f"{len(lf.votes)} kinds",
         *map(share_text, (lf.coverage, lf.overlaps, lf.conflicts)),
         "-" if lf.accuracy is None else f"{lf.accuracy:.2f}{assumed}{interval}",
         "-" if lf.empirical_accuracy is None else f"{lf.empirical_accuracy:.2f}",
         "-" if lf.weight is None else f"{lf.weight:.2f}",
-        "-" if lf.num_errors is None else f"{lf.num_errors:,}",
+        "-" if lf.num_errors is None else _number_text(lf.num_errors),
         "-" if lf.kind is None else "Spark" if lf.share_of_time is None else share_text(lf.share_of_time),
     )
+
+
+def _number_text(number: int) -> str:
+    return f"{number:,}" if number < _MANY else f"{number / 1e6:.1f}M"
 
 
 def _or_last(value: float | None) -> float:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, IntegralType, NumericType, StringType, StructField
 
 from dp_spark.end_model.vocabulary import tokens
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import quoted
 
 MIN_WORDS = 1.5  # on average: a text, not a category
@@ -87,7 +88,8 @@ def value_columns(points: DataFrame, names: Sequence[str]) -> tuple[ValueColumn,
     looks = [look.alias(f"c{i}") for i, look in enumerate(map(_look, fields))]
     if not looks:
         return ()
-    (found,) = points.agg(*looks).collect()  # one row
+    with named_jobs(points.sparkSession, "looking at the columns"):
+        (found,) = points.agg(*looks).collect()  # one row
     return tuple(_planned(field, value) for field, value in zip(fields, found, strict=True))
 
 

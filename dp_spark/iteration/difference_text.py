@@ -98,7 +98,8 @@ def _lf_cells(lf: LFDifference) -> list[str]:
         return _pair(_number(old), _number(new))
 
     accuracies = _pair(*(_accuracy(state) for state in (lf.before, lf.after)))
-    cells = [f"  {lf.name}", lf.change, pair("coverage"), pair("conflicts"), accuracies]
+    change = f"{lf.change} (was {lf.renamed_from})" if lf.renamed_from else lf.change
+    cells = [f"  {lf.name}", change, pair("coverage"), pair("conflicts"), accuracies]
     return [*cells, pair("weight"), pair("gold_accuracy")]
 
 

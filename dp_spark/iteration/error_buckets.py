@@ -23,6 +23,7 @@ from dp_spark.iteration.label_classes import (
 from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.packing import VOTES_COLUMN, unpack_votes
 from dp_spark.labels.label import PROB_LABEL, label_type, labels_as_arrow
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import (
     BatchPass,
     map_batches,
@@ -149,7 +150,8 @@ def largest_buckets(wrong: DataFrame, num_buckets: int) -> tuple[Bucket, ...]:
     """
     by = (GOLD, LABEL, VOTES_COLUMN)
     counted = wrong.groupBy(*by).agg(F.count(F.lit(1)).alias(_NUM_ROWS))
-    rows = counted.orderBy(F.desc(_NUM_ROWS), *by).limit(num_buckets).collect()  # num_buckets rows
+    with named_jobs(wrong.sparkSession, "counting wrong rows"):
+        rows = counted.orderBy(F.desc(_NUM_ROWS), *by).limit(num_buckets).collect()  # num_buckets rows
     return tuple(Bucket(row[GOLD], row[LABEL], bytes(row[VOTES_COLUMN]), row[_NUM_ROWS]) for row in rows)
 
 

@@ -13,6 +13,7 @@ from dp_spark.iteration.plain_values import key_text
 from dp_spark.label_model.explanation import Explanation
 from dp_spark.labeling.matrix import LabelMatrix
 from dp_spark.labeling.packing import VOTES_COLUMN, votes_of_value
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import NUM_EXAMPLES, quoted
 
 Key = Mapping[str, object]  # the value of each key column, of its type or as text
@@ -35,7 +36,9 @@ def point_at(label_matrix: LabelMatrix, key: Key) -> Row:
     """The key columns and packed votes of one data point; raises as `explain_label`."""
     found = row_at(label_matrix.df, label_matrix.key, key)
     if found is None:
-        rows = label_matrix.df.select(*map(quoted, label_matrix.key)).limit(NUM_EXAMPLES).collect()
+        keys = label_matrix.df.select(*map(quoted, label_matrix.key)).limit(NUM_EXAMPLES)
+        with named_jobs(keys.sparkSession, "looking at some keys"):
+            rows = keys.collect()
         examples = "; ".join(key_text(row.asDict()) for row in rows)
         raise ValueError(
             f"the label matrix has no data point with {key_text(key)}: it has, for instance, {examples}. Correct the "
@@ -46,7 +49,8 @@ def point_at(label_matrix: LabelMatrix, key: Key) -> Row:
 
 def row_at(df: DataFrame, key_columns: Sequence[str], key: Key) -> Row | None:
     """The row of a table with this key, or None; raises as `explain_label`, except that it may not be there."""
-    rows = df.where(_is_at(df, key_columns, key)).limit(1).collect()
+    with named_jobs(df.sparkSession, "finding a row"):
+        rows = df.where(_is_at(df, key_columns, key)).limit(1).collect()
     return rows[0] if rows else None
 
 
@@ -86,7 +90,8 @@ def _refuse_unparsed(df: DataFrame, fields: Sequence[StructField], key: Key) -> 
             "data point with Spark: label_matrix.df.where(...)."
         )
     values = [_typed(field, key).isNull().alias(f"c{i}") for i, field in enumerate(fields)]
-    (is_null,) = df.sparkSession.range(1).select(*values).collect()
+    with named_jobs(df.sparkSession, "reading the key"):
+        (is_null,) = df.sparkSession.range(1).select(*values).collect()
     bad = [
         f"{field.name}={key[field.name]!r} is no {field.dataType.simpleString()}"
         for field, wrong in zip(fields, is_null, strict=True)

@@ -32,7 +32,8 @@ class Results:
         counts: the vote counts.
         model: the label model.
         metrics: metrics.json.
-        notes: what is missing, or was left out, one sentence each.
+        missing: names of results that are not there.
+        notes: what was left out, one sentence each.
     """
 
     directory: str
@@ -41,6 +42,7 @@ class Results:
     counts: VoteCounts | None
     model: LabelModel | None
     metrics: Mapping[str, object] | None
+    missing: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
@@ -96,7 +98,8 @@ def read_results(storage: Storage, directory: str) -> Results:
         counts=_counts(storage, directory) if COUNTS in there else None,
         model=LabelModel.from_json(model_text) if model_text else None,
         metrics=json.loads(metrics) if metrics else None,
-        notes=tuple(f"{directory} has no {name}" for name in _NAMES[1:] if name not in there),
+        missing=tuple(name for name in _NAMES[1:] if name not in there),
+        notes=(),
     )
     return _of_one_version(found, _labels_id(storage, directory) if "labels" in there else None)
 
@@ -137,7 +140,7 @@ def _of_one_version(found: Results, labels_id: str | None) -> Results:
         counts=found.counts if is_counts else None,
         model=found.model if is_model else None,
         metrics=found.metrics if is_metrics else None,
-        notes=(*found.notes, *notes),
+        notes=tuple(notes),
     )
 
 

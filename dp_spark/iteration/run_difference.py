@@ -40,11 +40,13 @@ class LFDifference:
     Attributes:
         name: of the LF.
         change: by the content hashes: what the code does that casts the votes; "unknown" if they are not known.
+        renamed_from: of an added LF, the name of the removed one with the same content hash, if there is just one.
         before, after: None where the run does not have it.
     """
 
     name: str
     change: Change
+    renamed_from: str | None
     before: LFState | None
     after: LFState | None
 
@@ -108,11 +110,25 @@ def _changed_parts(before: Mapping[str, object], after: Mapping[str, object]) ->
 
 def _lf_differences(before: Results, after: Results) -> tuple[LFDifference, ...]:
     old, new = before.lf_hashes, after.lf_hashes
-    states = [_states(run) for run in (before, after)]
+    old_states, new_states = _states(before), _states(after)
     return tuple(
-        LFDifference(name, _change(old.get(name), new.get(name)), states[0].get(name), states[1].get(name))
+        LFDifference(
+            name=name,
+            change=_change(old.get(name), new.get(name)),
+            renamed_from=_old_name(name, old, new),
+            before=old_states.get(name),
+            after=new_states.get(name),
+        )
         for name in joined_names(tuple(old), tuple(new))
     )
+
+
+def _old_name(name: str, old: Mapping[str, str], new: Mapping[str, str]) -> str | None:
+    """What an added LF was called before."""
+    if name in old or not new[name]:
+        return None
+    alike = [other for other in old if old[other] == new[name] and other not in new]
+    return alike[0] if len(alike) == 1 else None
 
 
 def _change(old: str | None, new: str | None) -> Change:

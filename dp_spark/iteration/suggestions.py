@@ -16,11 +16,12 @@ from pyspark.sql import functions as F
 from dp_spark.iteration.column_values import ValueColumn, usable_columns, value_columns
 from dp_spark.iteration.focus import IN_FOCUS, LABEL, Focus, Search, judged_by_focus, sampled
 from dp_spark.iteration.label_classes import LabeledVotes, class_titles
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import quoted, refuse_missing_columns, refuse_reserved_keys
 
 DEFAULT_SEARCH = Search()
 SMOOTHING = 0.5  # added to each of the four counts of a log-odds ratio
-_PAIR = "_pair"
+_PAIR, _ROW = "_pair", "_row"
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Suggestion:
     Attributes:
         column: its name.
         kind: "tokens", "values" or "ranges".
-        value: as texts name it.
+        value: as texts name it; of tokens on the very same rows the longest.
+        num_alike: how many other tokens are on the very same rows.
         num_focus: rows in focus that have it.
         num_rows: all rows that have it.
         log_odds: of having it, of rows in focus against others, smoothed.
@@ -43,6 +45,7 @@ class Suggestion:
     column: str
     kind: str
     value: str
+    num_alike: int
     num_focus: int
     num_rows: int
     log_odds: float
@@ -102,7 +105,7 @@ def suggest_values(
     """
     key, model = labeled_votes.matrix.key, labeled_votes.model
     refuse_missing_columns(points, {"suggest_values": [*key, *columns]}, "the table")
-    refuse_reserved_keys(key, (LABEL, IN_FOCUS, _PAIR))
+    refuse_reserved_keys(key, (LABEL, IN_FOCUS, _PAIR, _ROW))
     num_all = labeled_votes.matrix.df.count()
     rate = min(1.0, search.max_rows / max(num_all, 1))
     rows = judged_by_focus(sampled(labeled_votes.matrix.df, key, rate), labeled_votes, search)
@@ -133,7 +136,8 @@ class _Totals:
 
     @classmethod
     def of(cls, rows: DataFrame, num_classes: int) -> "_Totals":
-        sums = rows.agg(*_sums(num_classes)).collect()[0]  # one row
+        with named_jobs(rows.sparkSession, "counting rows"):
+            sums = rows.agg(*_sums(num_classes)).collect()[0]  # one row
         return cls(
             sums["num_focus"] or 0, sums["num_rows"], tuple(sums[f"n{c}"] or 0 for c in range(num_classes))
         )
@@ -152,12 +156,14 @@ def _sums(num_classes: int) -> list[Column]:
 def _counted(
     rows: DataFrame, points: DataFrame, key: Sequence[str], columns: Sequence[ValueColumn], num_classes: int
 ) -> DataFrame:
-    """Each (column, value) pair with its sums."""
+    """Each (column, value) pair with its sums, and `rows`, which tells whether two are on the same rows."""
     pairs = F.concat(*(column.pairs(i) for i, column in enumerate(columns))) if columns else F.array()
     held = points.select(*map(quoted, key), pairs.alias(_PAIR))
-    joined = rows.join(held, on=list(key), how="inner").select(LABEL, IN_FOCUS, F.explode(_PAIR).alias(_PAIR))
+    joined = rows.join(held, on=list(key), how="inner")
+    row_hash = F.xxhash64(*map(quoted, key)).alias(_ROW)
+    exploded = joined.select(LABEL, IN_FOCUS, row_hash, F.explode(_PAIR).alias(_PAIR))
     by = (F.col(f"{_PAIR}.column").alias("column"), F.col(f"{_PAIR}.value").alias("value"))
-    return joined.groupBy(*by).agg(*_sums(num_classes))
+    return exploded.groupBy(*by).agg(*_sums(num_classes), F.bit_xor(_ROW).alias("rows"))
 
 
 def _best(
@@ -167,10 +173,14 @@ def _best(
     log_odds, error = _ratio(totals)
     scored = counted.where(F.col("num_focus") >= search.min_rows).withColumn("log_odds", log_odds)
     scored = scored.withColumn("z", F.col("log_odds") / error).where(F.col("z") >= search.min_z)
-    order = Window.partitionBy("column").orderBy(F.desc("z"), "value")
-    ranked = scored.withColumn("rank", F.row_number().over(order))
+    longest = F.min(F.struct((-F.length("value")).alias("length"), "value")).alias("longest")
+    same = [name for name in scored.columns if name != "value"]
+    distinct = scored.groupBy(*same).agg(longest, (F.count(F.lit(1)) - 1).alias("num_alike"))
+    order = Window.partitionBy("column").orderBy(F.desc("z"), "longest")
+    ranked = distinct.withColumn("rank", F.row_number().over(order))
     chosen = ranked.where(F.col("rank") <= search.max_per_column).orderBy("column", "rank")
-    rows = chosen.collect()  # max_per_column rows of each column
+    with named_jobs(chosen.sparkSession, "comparing values"):
+        rows = chosen.collect()  # max_per_column rows of each column
     return tuple(_suggestion(row, columns[row["column"]], totals, titles) for row in rows)
 
 
@@ -180,7 +190,8 @@ def _suggestion(row: Row, column: ValueColumn, totals: _Totals, titles: Sequence
     return Suggestion(
         column=column.name,
         kind=column.kind,
-        value=column.title(row["value"]),
+        value=column.title(row["longest"]["value"]),
+        num_alike=row["num_alike"],
         num_focus=row["num_focus"],
         num_rows=row["num_rows"],
         log_odds=row["log_odds"],

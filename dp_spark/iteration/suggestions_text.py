@@ -14,6 +14,7 @@ _FOCUS = {
 }
 _KINDS = {"tokens": "tokens and pairs of tokens", "values": "values", "ranges": "ranges"}
 _WIDTH = 32  # of a value
+MAX_PAIRS = 5  # of labeling functions; the content has more
 
 
 def suggestions_text(found: Suggestions, pairs: Sequence[ConflictingPair], basis: Sequence[str]) -> str:
@@ -35,7 +36,7 @@ def suggestions_text(found: Suggestions, pairs: Sequence[ConflictingPair], basis
         lines += [
             f"{pair.num_conflicts:>10,}  {pair.first} and {pair.second}: "
             f"{100 * pair.num_conflicts / pair.num_overlaps:.0f}% of the {pair.num_overlaps:,} rows on which both vote"
-            for pair in pairs
+            for pair in pairs[:MAX_PAIRS]
         ]
     return "\n".join([*lines, "", *basis])
 
@@ -47,8 +48,9 @@ def _column_lines(name: str, suggestions: Sequence[Suggestion], found: Suggestio
 
 
 def _line(suggestion: Suggestion, found: Suggestions) -> str:
-    value = shortened(suggestion.value)
-    cut = value if len(value) <= _WIDTH - 2 else f"{value[: _WIDTH - 3]}…"
+    value, alike = shortened(suggestion.value), f" (+{suggestion.num_alike})" if suggestion.num_alike else ""
+    room = _WIDTH - 2 - len(alike)
+    cut = (value if len(value) <= room else f"{value[: room - 1]}…") + alike
     return (
         f"  {cut:{_WIDTH - 2}s} {suggestion.num_focus:>10,} {suggestion.num_rows:>10,} {suggestion.log_odds:>+9.2f} "
         f"{suggestion.z:>6.1f}  {_lean(suggestion, found)}"

@@ -103,6 +103,8 @@ class Bar:
             if snapshot.seconds < _SHORT_SECONDS:
                 return
             self._bar = _new_bar()
+        if snapshot.num_parts and snapshot.num_parts != self._bar.total:
+            self._bar.reset(snapshot.num_parts)  # widgets hear of another total only so
         self._bar.total, self._bar.n = snapshot.num_parts or None, snapshot.num_done
         numbers = snapshot.text.replace("{", "{{").replace("}", "}}")
         self._bar.bar_format = "{desc} |{bar}| " + numbers if snapshot.num_parts else "{desc}, " + numbers

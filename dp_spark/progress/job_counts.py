@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-_NOT_RUN = "SKIPPED"  # a stage whose shuffle files are there from an earlier job
+# Spark says only at the end of a job which of its stages it skips, as their shuffle files are there already.
+_NOT_BEGUN = ("PENDING", "SKIPPED")
 _POLL_SECONDS = 0.25
 
 
@@ -16,7 +17,7 @@ class JobCounts:
 
     Attributes:
         num_done: tasks that are complete.
-        num_tasks: of all jobs that have begun; adaptive execution begins further ones.
+        num_tasks: of all of Spark's stages that have begun; further ones may follow.
         num_active: tasks that run, or have not heard yet that they are cancelled.
         num_rows: that tasks have read from tables; tasks on executors say so when they end, and every ten seconds.
     """
@@ -45,7 +46,7 @@ def count_jobs(context: SparkContext, tag: str) -> JobCounts:
     for job in spark.statusTracker().getJobIdsForTag(tag):
         stages.update(int(stage) for stage in store.job(job).stageIds().mkString(" ").split())
     found = [store.lastStageAttempt(stage) for stage in sorted(stages)]
-    found = [stage for stage in found if stage.status().toString() != _NOT_RUN]
+    found = [stage for stage in found if stage.status().toString() not in _NOT_BEGUN]
     return JobCounts(
         num_done=sum(stage.numCompleteTasks() for stage in found),
         num_tasks=sum(stage.numTasks() for stage in found),

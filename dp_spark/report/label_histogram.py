@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from dp_spark.label_model.confidence import TIE_TOLERANCE
 from dp_spark.labels.label import NUM_VOTES, PROB_LABEL
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.report.vote_facts import LabelBucket, LabelClass, LabelHistogram
 
 NUM_BUCKETS = 20  # of probability, from 0 to 1
@@ -33,7 +34,8 @@ def count_labels(labels: DataFrame, class_names: Sequence[str]) -> LabelHistogra
         (F.col(NUM_VOTES) > 0).alias("is_covered"),
     )
     sums = groups.agg(F.count(F.lit(1)).alias("num"), F.sum(confidence).alias("confidence"))
-    rows = sums.collect()  # at most NUM_BUCKETS * (k + 1) * 2 rows
+    with named_jobs(labels.sparkSession, "counting labels"):
+        rows = sums.collect()  # at most NUM_BUCKETS * (k + 1) * 2 rows
     return _histogram(rows, class_names)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dp_spark.counting.indicators import shared_votes
-from dp_spark.counting.summary import lf_summary
+from dp_spark.counting.summary import LFSummaryRow, lf_summary
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.lf_runs import LFRun
@@ -33,31 +33,39 @@ def lf_facts(
         gold_votes: may be empty.
     """
     by_name = {run.name: run for run in runs if run.kind != "preprocessor"}
-    found = []
-    for row in lf_summary(counts).rows:
-        i, run = row.position, by_name.get(row.name)
-        right, wrong = gold_votes.get(row.name, (0, 0))
-        votes = zip(class_names, counts.votes_per_class[i].tolist(), strict=True)
-        found.append(
-            LFFacts(
-                name=row.name,
-                kind=run.kind if run else None,
-                votes={name: num for name, num in votes if num},
-                num_votes=int(counts.num_votes[i]),
-                coverage=row.coverage,
-                overlaps=row.overlaps,
-                conflicts=row.conflicts,
-                accuracy=float(model.accuracies[i]) if model else None,
-                interval=_known_interval(model, i) if model else None,
-                weight=float(model.weights[i]) if model else None,
-                empirical_accuracy=right / (right + wrong) if right + wrong else None,
-                num_judged=right + wrong,
-                num_errors=run.num_errors if run else None,
-                seconds=run.seconds if run else None,
-                share_of_time=run.share_of_time if run else None,
-            )
-        )
-    return tuple(found)
+    return tuple(
+        _of_lf(row, counts, class_names, by_name.get(row.name), model, gold_votes.get(row.name, (0, 0)))
+        for row in lf_summary(counts).rows
+    )
+
+
+def _of_lf(
+    row: LFSummaryRow,
+    counts: VoteCounts,
+    class_names: Sequence[str],
+    run: LFRun | None,
+    model: LabelModel | None,
+    gold_votes: tuple[int, int],
+) -> LFFacts:
+    i, num_judged = row.position, sum(gold_votes)
+    votes = zip(class_names, counts.votes_per_class[i].tolist(), strict=True)
+    return LFFacts(
+        name=row.name,
+        kind=run.kind if run else None,
+        votes={name: num for name, num in votes if num},
+        num_votes=int(counts.num_votes[i]),
+        coverage=row.coverage,
+        overlaps=row.overlaps,
+        conflicts=row.conflicts,
+        accuracy=float(model.accuracies[i]) if model else None,
+        interval=_known_interval(model, i) if model else None,
+        weight=float(model.weights[i]) if model else None,
+        empirical_accuracy=gold_votes[0] / num_judged if num_judged else None,
+        num_judged=num_judged,
+        num_errors=run.num_errors if run else None,
+        seconds=run.seconds if run else None,
+        share_of_time=run.share_of_time if run else None,
+    )
 
 
 def _known_interval(model: LabelModel, position: int) -> Interval | None:

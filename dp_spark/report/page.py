@@ -97,8 +97,8 @@ def _label_section(facts: RunFacts) -> Section:
 
 def _end_section(facts: RunFacts) -> Section:
     drift, training = drift_panels(facts.drift) if facts.drift else None, training_curves(facts.training)
-    titles = [title for title, plot in (("Parts of the table", drift), ("Training", training)) if plot]
-    return _section(" and ".join(titles), drift, training)
+    titles = [title for title, plot in (("parts of the table", drift), ("training", training)) if plot]
+    return _section(" and ".join(titles).capitalize(), drift, training)
 
 
 def _section(title: str, *plots: Plot | None) -> Section:

@@ -15,6 +15,7 @@ from pyspark.sql.types import IntegerType, LongType, StringType, StructField, St
 
 from dp_spark.labeling.matrix import LabelMatrix
 from dp_spark.labeling.packing import VOTES_COLUMN
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.report.part_votes import PART_COLUMN
 from dp_spark.storage import Storage, join_path
 from dp_spark.tables import quoted
@@ -75,7 +76,8 @@ def read_parts(matrix: LabelMatrix, points: DataFrame | None, columns: Sequence[
 
 def _by_values(matrix: LabelMatrix, points: DataFrame, columns: Sequence[str]) -> Parts | None:
     values = points.select(*map(quoted, columns)).distinct().limit(MAX_VALUES + 1)
-    found = sorted(values.collect(), key=_order)  # at most MAX_VALUES + 1 rows
+    with named_jobs(points.sparkSession, "looking at the parts of the table"):
+        found = sorted(values.collect(), key=_order)  # at most MAX_VALUES + 1 rows
     if not 1 < len(found) <= MAX_VALUES:
         return None
     types = [points.schema[name].dataType for name in columns]
@@ -108,7 +110,8 @@ def _by_position(matrix: LabelMatrix) -> Parts | None:
         F.col("_metadata.row_index").alias(_ROW),
     )
     sizes = df.groupBy(_FILE).count().orderBy(_FILE).limit(MAX_VALUES + 1)
-    files = sizes.collect()  # at most MAX_VALUES + 1 rows
+    with named_jobs(df.sparkSession, "looking at the parts of the table"):
+        files = sizes.collect()  # at most MAX_VALUES + 1 rows
     total = sum(row["count"] for row in files)
     num_parts = min(MAX_ROW_PARTS, total // LEAST_ROWS)
     if num_parts < 2 or len(files) > MAX_VALUES:

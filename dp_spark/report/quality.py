@@ -16,6 +16,7 @@ from dp_spark.report.vote_facts import Agreement, LabelHistogram, LFFacts
 
 VOTE_COUNTS = ("majority_vote", "specific_vote")  # label models that fit no accuracies
 GOLD_SCORES = "all.labels"
+_NO_GOLD = "There are no gold labels: nothing outside of the votes says whether labels are right."
 LEAST_GOLD = 10  # rows, to say how good labels are
 _BALANCE = {
     "given": "The class balance was given in the configuration.",
@@ -46,32 +47,35 @@ def quality_of(
         return Quality(
             "No label model is fitted yet: there are no labels to judge.", None, None, "nothing", (), ()
         )
-    reasons = [*_gold_reasons(calibration, lfs), *_fit_reasons(model, agreement)]
-    doubts = _doubts(model, agreement)
+    reasons = (*_gold_reasons(calibration, lfs), *_fit_reasons(model, agreement))
+    doubts = tuple(_doubts(model, agreement))
     report = scores.get(GOLD_SCORES)
     if report and report.all.accuracy is not None and report.all.num_data_points >= LEAST_GOLD:
         return _by_gold(report, reasons, doubts)
     if calibration and calibration.num_gold >= LEAST_GOLD and calibration.accuracy is not None:
         return _by_fitted_gold(calibration, reasons, doubts)
+    return _by_model(model, labels, reasons, (_NO_GOLD, *doubts))
+
+
+def _by_model(
+    model: LabelModel, labels: LabelHistogram | None, reasons: tuple[str, ...], doubts: tuple[str, ...]
+) -> Quality:
+    """What the label model expects of its own labels, where anything but an assumption says it."""
     confidence = labels.mean_confidence if labels else None
-    doubts = [
-        "There are no gold labels: nothing outside of the votes says whether labels are right.",
-        *doubts,
-    ]
-    if confidence is None or _is_unknown(model):
+    if confidence is not None and not _is_unknown(model):
+        headline = f"The label model expects {confidence:.1%} of the labels of covered rows to be right."
+        return Quality(headline, confidence, None, "label model", reasons, doubts)
+    headline = (
+        "How good the labels are is not known: the votes do not say how accurate labeling functions are."
+    )
+    if labels and confidence is None:
         headline = (
-            "How good the labels are is not known: the votes do not say how accurate labeling functions are."
+            "No labeling function voted: the labels are the class balance and say nothing of single rows."
         )
-        if confidence is None and labels is not None:
-            headline = (
-                "No labeling function voted: the labels are the class balance and say nothing of single rows."
-            )
-        return Quality(headline, None, None, "nothing", tuple(reasons), tuple(doubts))
-    headline = f"The label model expects {confidence:.1%} of the labels of covered rows to be right."
-    return Quality(headline, confidence, None, "label model", tuple(reasons), tuple(doubts))
+    return Quality(headline, None, None, "nothing", reasons, doubts)
 
 
-def _by_gold(report: Report, reasons: Sequence[str], doubts: Sequence[str]) -> Quality:
+def _by_gold(report: Report, reasons: tuple[str, ...], doubts: tuple[str, ...]) -> Quality:
     scores = report.all
     interval = scores.intervals.get("accuracy")
     reach = f" (95% interval {interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
@@ -81,16 +85,16 @@ def _by_gold(report: Report, reasons: Sequence[str], doubts: Sequence[str]) -> Q
     covered = report.covered
     if covered and covered.accuracy is not None and covered.num_data_points < scores.num_data_points:
         headline += f" Of those with a vote, {covered.accuracy:.1%} are."
-    return Quality(headline, scores.accuracy, interval, "gold", tuple(reasons), tuple(doubts))
+    return Quality(headline, scores.accuracy, interval, "gold", reasons, doubts)
 
 
-def _by_fitted_gold(calibration: Calibration, reasons: Sequence[str], doubts: Sequence[str]) -> Quality:
+def _by_fitted_gold(calibration: Calibration, reasons: tuple[str, ...], doubts: tuple[str, ...]) -> Quality:
     headline = (
         f"{calibration.accuracy:.1%} of the labels are right on {calibration.num_gold:,} rows with votes and gold that "
         "the fit was given."
     )
     optimistic = "These gold labels were given to the fit: on others, fewer labels may be right."
-    return Quality(headline, calibration.accuracy, None, "gold", tuple(reasons), (optimistic, *doubts))
+    return Quality(headline, calibration.accuracy, None, "gold", reasons, (optimistic, *doubts))
 
 
 def _gold_reasons(calibration: Calibration | None, lfs: Sequence[LFFacts]) -> list[str]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from dp_spark.labels.label import NUM_VOTES
+from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.report.label_histogram import probabilities
 from dp_spark.report.run_facts import ShownRow
 from dp_spark.tables import quoted
@@ -37,26 +38,29 @@ def least_certain_rows(
         )
     if num_rows == 0:
         return ()
-    columns = points.columns
     probs = labels.select(
         *map(quoted, key),
         F.col(NUM_VOTES).alias(_NUM_VOTES),
         probabilities(len(class_names)).alias(_PROBS),
     )
-    least = probs.where(F.col(_NUM_VOTES) > 0).orderBy(F.array_max(_PROBS), *map(quoted, key))
-    chosen = least.limit(num_rows).join(points, on=list(key), how="inner")
-    texts = [F.substring(quoted(name).cast("string"), 1, MAX_CHARACTERS + 1) for name in columns]
-    found = (
-        chosen.orderBy(F.array_max(_PROBS), *map(quoted, key))
+    order = [F.array_max(_PROBS), *map(quoted, key)]
+    chosen = probs.where(F.col(_NUM_VOTES) > 0).orderBy(*order).limit(num_rows)
+    texts = [F.substring(quoted(name).cast("string"), 1, MAX_CHARACTERS + 1) for name in points.columns]
+    shown = (
+        chosen.join(points, on=list(key), how="inner")
+        .orderBy(*order)
         .select(F.array(*texts), F.col(_PROBS), F.col(_NUM_VOTES))
-        .collect()  # at most MAX_SHOWN_ROWS rows, by limit
     )
-    rows = []
-    for values, prob, num_votes in found:
-        position = max(range(len(prob)), key=prob.__getitem__)
-        shown = {name: _cut(value) for name, value in zip(columns, values, strict=True)}
-        rows.append(ShownRow(shown, float(prob[position]), class_names[position], int(num_votes)))
-    return tuple(rows)
+    with named_jobs(points.sparkSession, "fetching the least certain rows"):
+        found = shown.collect()  # at most MAX_SHOWN_ROWS rows, by limit
+    return tuple(_shown(row, points.columns, class_names) for row in found)
+
+
+def _shown(row: Row, columns: Sequence[str], class_names: Sequence[str]) -> ShownRow:
+    values, probs, num_votes = row
+    best = max(range(len(probs)), key=probs.__getitem__)
+    shown = {name: _cut(value) for name, value in zip(columns, values, strict=True)}
+    return ShownRow(shown, float(probs[best]), class_names[best], int(num_votes))
 
 
 def _cut(text: str | None) -> str:

@@ -2,7 +2,6 @@ import ast
 import re
 import subprocess
 import sys
-import time
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from dp_spark.synthetic import SyntheticTask
 from dp_spark.tutorial import TRAINING, Tutorial
 
 REPOSITORY = Path(__file__).parents[2]
-BUDGET_SECONDS = 0.5
 
 
 def help_of(capsys, *verb):
@@ -61,14 +59,16 @@ def test_what_a_verb_loads_is_there_and_takes_what_the_verb_gives():
     assert all(callable(resolve_reference(reference)) for reference in references)
 
 
-def test_help_answers_in_under_half_a_second():
-    """The fastest of three: a machine that is busy with something else must not fail this."""
-    seconds = []
-    for _ in range(3):
-        started = time.monotonic()
-        subprocess.run([sys.executable, "-m", "dp_spark.cli", "--help"], check=True, capture_output=True)
-        seconds.append(time.monotonic() - started)
-    assert min(seconds) < BUDGET_SECONDS
+def test_help_loads_nothing_but_click():
+    """Which is why it answers in a tenth of a second."""
+    code = "import sys; from dp_spark.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = {name.partition(".")[0] for name in done.stderr.split()}
+    assert loaded & {"click", "dp_spark"} == {"click", "dp_spark"}
+    assert (
+        loaded & {"numpy", "pydantic", "pyarrow", "pandas", "pyspark", "tensorflow", "matplotlib", "tqdm"}
+        == set()
+    )
 
 
 def test_the_tutorials_options_have_the_defaults_of_its_task():

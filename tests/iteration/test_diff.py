@@ -10,9 +10,16 @@ import pytest
 from small_run import ROWS, SCHEMA, small_run
 
 from dp_spark.commands.diff import diff
+from dp_spark.counting.gold import count_gold
+from dp_spark.counting.summary import lf_summary
 from dp_spark.errors import MissingResultError, OutputExistsError
+from dp_spark.iteration.results import Results
+from dp_spark.iteration.run_difference import run_difference
 from dp_spark.label_model.model import LabelModel
-from dp_spark.run import read_label_model
+from dp_spark.labels.label import label
+from dp_spark.report.compare import compare
+from dp_spark.report.metrics import lf_rows, pipeline_metrics
+from dp_spark.run import read_counts, read_label_model, read_matrix, read_points
 
 # Against ROWS: r7 is gone and r8 is new; on r3 LF a votes +1, on r4 LF d; LF c is gone, d is new, b is less accurate.
 CHANGED = [
@@ -144,6 +151,41 @@ def test_one_class_balance_moves_labels_and_is_named(storage, run, tmp_path):
     assert note.endswith("compared is what the label model gives now")
 
 
+def test_scores_against_gold_are_compared(storage, run, tmp_path):
+    first, second = copied(run, tmp_path / "a"), copied(run, tmp_path / "b")
+    skewed = dataclasses.replace(read_label_model(run), class_balance=np.array([1 / 5, 4 / 5]))
+    storage.write_text(second.path("label_model.json"), skewed.to_json())
+    for each in (first, second):
+        write_metrics(each)
+    found = diff(storage, first.directory, second.directory)
+    scores = found.content["scores"]["all.labels"]
+    # Right are r0, r2, r3, and half of r4 and r5, which tie; then r0 to r3 and r5.
+    assert (scores["before"]["accuracy"], scores["after"]["accuracy"]) == (4 / 7, 5 / 7)
+    assert "  labels (all rows)  0.571 → 0.714" in found.text
+    assert found.content["lfs"][0]["after"]["gold_accuracy"] == 3 / 4  # a: r0, r1, r2, not r7
+    storage.write_text(first.path("label_model.json"), skewed.to_json())
+    found = diff(storage, first.directory, second.directory)
+    assert "metrics.json was made from an earlier label_model.json, and is left out" in found.text
+    assert found.content["scores"]["all.labels"]["before"] is None
+
+
+def write_metrics(run):
+    """What `evaluate` would write of the labels alone."""
+    matrix, counts, model, points = (
+        read_matrix(run),
+        read_counts(run),
+        read_label_model(run),
+        read_points(run),
+    )
+    gold = points.select("id", "day", "gold")
+    comparison = compare(
+        {"labels": label(matrix, model)}, points, key=["id", "day"], subject="labels", num_replicates=0
+    )
+    lfs = lf_rows(lf_summary(counts, count_gold(matrix, gold)), (), counts, model)
+    metrics = pipeline_metrics(counts, model, lfs, {"all": comparison}, {})
+    run.storage.write_text(run.path("metrics.json"), json.dumps(metrics))
+
+
 def test_a_run_that_stopped_early_is_compared_by_what_it_has(storage, run, tmp_path):
     other = copied(run, tmp_path)
     for name in ("label_model.json", "labels"):
@@ -154,11 +196,24 @@ def test_a_run_that_stopped_early_is_compared_by_what_it_has(storage, run, tmp_p
     assert (
         found.content["lfs"][0]["before"]["coverage"] == found.content["lfs"][0]["after"]["coverage"] == 5 / 8
     )
+    assert "note: neither run has metrics.json" in found.text
+    assert f"note: {other.directory} has no label_model.json, labels" in found.text
     assert "labels are not compared: that takes label_matrix and label_model.json of both runs" in found.text
     storage.delete(other.path("label_matrix"))
     storage.delete(other.path("vote_counts.npz"))
     with pytest.raises(MissingResultError, match="holds no results of a run: expected one of"):
         diff(storage, run.directory, other.directory)
+
+
+def test_a_renamed_labeling_function_is_recognised_by_its_code():
+    def results(**hashes):
+        return Results("x", {"lfs": hashes}, None, None, None, None, (), ())
+
+    found = run_difference(results(a="1", b="2", c="2", d=""), results(a2="1", b2="2", d2=""))
+    assert {lf.name: (lf.change, lf.renamed_from) for lf in found.lfs} == {
+        "a2": ("added", "a"), "b2": ("added", None), "d2": ("added", None),
+        "a": ("removed", None), "b": ("removed", None), "c": ("removed", None), "d": ("removed", None),
+    }  # fmt: skip
 
 
 def test_a_result_of_an_earlier_version_is_left_out(storage, run, tmp_path):

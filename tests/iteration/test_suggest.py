@@ -36,10 +36,10 @@ def uncovered(run):
 
 def test_values_are_counted_among_uncovered_rows_and_all(uncovered):
     assert (uncovered.num_focus, uncovered.num_rows, uncovered.sample_rate) == (2, 8, 1.0)
-    tokens = {value: (s.num_focus, s.num_rows) for value, s in by_value(uncovered, "text").items()}
-    assert tokens == {
-        "win": (2, 2), "a": (2, 2), "win a": (2, 2), "bike": (1, 1), "a bike": (1, 1), "car": (1, 1), "a car": (1, 1),
-    }  # fmt: skip
+    tokens = {
+        value: (s.num_focus, s.num_rows, s.num_alike) for value, s in by_value(uncovered, "text").items()
+    }
+    assert tokens == {"win a": (2, 2, 2), "a bike": (1, 1, 1), "a car": (1, 1, 1)}  # win, a; bike; car
     countries = {value: (s.num_focus, s.num_rows) for value, s in by_value(uncovered, "country").items()}
     assert countries == {"jp": (2, 2)}
     lengths = {value: s.num_focus for value, s in by_value(uncovered, "length").items()}
@@ -52,7 +52,7 @@ def test_the_score_is_a_smoothed_log_odds_ratio_in_standard_errors(uncovered):
     assert jp.log_odds == pytest.approx(math.log((5 / 2) / (1 / 2)) - math.log((1 / 2) / (13 / 2)))
     error = math.sqrt(1 / (5 / 2) + 1 / (1 / 2) + 1 / (1 / 2) + 1 / (13 / 2))
     assert jp.z == pytest.approx(jp.log_odds / error)
-    assert [s.value for s in uncovered.found if s.column == "text"][:3] == ["a", "win", "win a"]
+    assert [s.value for s in uncovered.found if s.column == "text"] == ["win a", "a bike", "a car"]
 
 
 def test_a_value_leans_to_the_class_that_its_covered_rows_are_labeled_as(run):
@@ -108,8 +108,8 @@ def test_the_text_is_a_table_with_the_evidence(storage, tmp_path):
     lines = suggest(run, columns=["text"], max_per_column=2).text.splitlines()
     assert lines[0] == "15 of 60 rows (25.0%) have no vote"
     assert lines[2] == "text (tokens and pairs of tokens)  uncovered   all rows  log-odds      z  leans"
-    assert lines[3].split()[:5] == ["a", "15", "15", "+7.94", "3.9"]  # log(31) + log(91)
-    assert len([line for line in lines if "no covered row has it" in line]) == 2
+    assert lines[3].split()[:6] == ["a", "bike", "(+4)", "15", "15", "+7.94"]  # log(31) + log(91); z = 3.8
+    assert len([line for line in lines if "no covered row has it" in line]) == 1
     sampled = suggest(run, columns=["text"], max_rows=20)
     assert 0 < sampled.content["num_rows"] < 60
     assert sampled.content["sample_rate"] == 1 / 3

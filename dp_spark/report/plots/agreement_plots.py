@@ -11,8 +11,6 @@ from dp_spark.report.plots.figure import (
     FIRST,
     GRID,
     INK,
-    LIGHT,
-    MUTED,
     PAPER,
     SECOND,
     WARM,
@@ -20,8 +18,16 @@ from dp_spark.report.plots.figure import (
     Plot,
     in_style,
     new_figure,
-    percent_ticks,
     svg_of,
+)
+from dp_spark.report.plots.marks import (
+    DOT_SIZE,
+    both_in_percent,
+    draw_diagonal,
+    draw_interval,
+    key_dot,
+    legend_above,
+    name_rows,
 )
 from dp_spark.report.vote_facts import Agreement, Pair
 from dp_spark.report.words import shortened
@@ -109,47 +115,38 @@ def agreement_dots(agreement: Agreement) -> Plot | None:
     name = "agreement-dots"
     with in_style(name):
         figure, (axes,) = new_figure(250, left=42, top=24, bottom=36)
-        titles = {}
-        axes.plot([0, 1], [0, 1], color=MUTED, linestyle=(0, (3, 3)), linewidth=0.9)
+        draw_diagonal(axes)
         for n, pair in enumerate(reversed(pairs)):
-            marker, color, size = ("s", SECOND, 5.5) if pair.is_dependent else ("o", FIRST, 4.5)
+            marker, color, size = _pair_mark(pair)
             axes.plot(
                 pair.expected or 0.0, pair.agreement, marker, color=color, markersize=size, markeredgecolor=PAPER,
                 markeredgewidth=0.4, gid=f"pair-{n}",
             )  # fmt: skip
-            titles[f"pair-{n}"] = _pair_title(pair)
-        values = [value for pair in pairs for value in (pair.expected or 0.0, pair.agreement)]
-        low = max(min(values) - 0.06, -0.03)
+        titles = {f"pair-{n}": _pair_title(pair) for n, pair in enumerate(reversed(pairs))}
+        low = max(min(_shares(pairs)) - 0.06, -0.03)
         axes.set_xlim(low, 1.03)
         axes.set_ylim(low, 1.03)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(percent_ticks())
-        axes.set_xlabel("agreement that the label model expects")
-        axes.set_ylabel("agreement")
-        axes.grid()
-        handles = [
-            Line2D([], [], linestyle="", label="pair", marker="o", color=FIRST, markersize=4.5),
-            Line2D(
-                [], [], linestyle="", label="known as dependent", marker="s", color=SECOND, markersize=5.5
-            ),
-        ]
-        axes.legend(
-            handles=handles if any(pair.is_dependent for pair in pairs) else handles[:1],
-            loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, handletextpad=0.2,
-        )  # fmt: skip
+        both_in_percent(axes, "agreement that the label model expects", "agreement")
+        legend_above(axes, [key_dot("o", FIRST, "pair"), *_dependent_key(pairs)])
         svg = svg_of(figure, name, "agreement of pairs against expectation", titles)
-    of = (
-        f" The {len(pairs)} that fit worst of {agreement.num_checked:,}."
-        if agreement.num_checked > len(pairs)
-        else ""
+    is_all = agreement.num_checked <= len(pairs)
+    caption = (
+        "Each dot is a pair of labeling functions. On the line it does; far above it they may look at the same thing."
+        + ("" if is_all else f" The {len(pairs)} that fit worst of {agreement.num_checked:,}.")
     )
-    return Plot(
-        name,
-        "Does the label model explain who agrees?",
-        f"Each dot is a pair of labeling functions. On the line it does; far above it they may look at "
-        f"the same thing.{of}",
-        svg,
-    )
+    return Plot(name, "Does the label model explain who agrees?", caption, svg)
+
+
+def _pair_mark(pair: Pair) -> tuple[str, str, float]:
+    return ("s", SECOND, DOT_SIZE) if pair.is_dependent else ("o", FIRST, 4.5)
+
+
+def _dependent_key(pairs: Sequence[Pair]) -> list[Line2D]:
+    return [key_dot("s", SECOND, "known as dependent")] if any(pair.is_dependent for pair in pairs) else []
+
+
+def _shares(pairs: Sequence[Pair]) -> list[float]:
+    return [value for pair in pairs for value in (pair.expected or 0.0, pair.agreement)]
 
 
 def unexplained_pairs(agreement: Agreement) -> Plot | None:
@@ -160,54 +157,25 @@ def unexplained_pairs(agreement: Agreement) -> Plot | None:
     name = "unexplained-pairs"
     with in_style(name):
         figure, (axes,) = new_figure(_ROW_HEIGHT * len(pairs) + 58, left=134, right=14, top=22, bottom=36)
-        titles = {}
         for at, pair in enumerate(pairs):
-            expected = pair.expected or 0.0
-            axes.plot([expected, pair.agreement], [at, at], color=LIGHT, linewidth=3, solid_capstyle="butt")
-            axes.plot(expected, at, "o", color=FIRST, markerfacecolor=PAPER, markersize=5.5)
-            marker, color = ("s", SECOND) if pair.is_dependent else ("o", FIRST)
-            axes.plot(pair.agreement, at, marker, color=color, markersize=5.5, gid=f"pair-{at}")
-            titles[f"pair-{at}"] = _pair_title(pair)
+            expected, (marker, color, _) = pair.expected or 0.0, _pair_mark(pair)
+            draw_interval(axes, at, [expected, pair.agreement], width=3)
+            axes.plot(expected, at, "o", color=FIRST, markerfacecolor=PAPER, markersize=DOT_SIZE)
+            axes.plot(pair.agreement, at, marker, color=color, markersize=DOT_SIZE, gid=f"pair-{at}")
+        titles = {f"pair-{at}": _pair_title(pair) for at, pair in enumerate(pairs)}
         names = [f"{shortened(pair.first, 22)}\n{shortened(pair.second, 22)}" for pair in pairs]
-        axes.set_yticks(range(len(pairs)), names, color=INK, parse_math=False, linespacing=1.25)
-        axes.set_ylim(-0.7, len(pairs) - 0.3)
-        values = [value for pair in pairs for value in (pair.expected or 0.0, pair.agreement)]
-        margin = 0.05 * (max(values) - min(values)) + 0.01
-        axes.set_xlim(max(min(values) - margin, -0.02), min(max(values) + margin, 1.02))
-        axes.xaxis.set_major_formatter(percent_ticks())
-        axes.set_xlabel("share of joint votes that agree")
-        axes.grid(axis="x")
-        axes.spines["left"].set_visible(False)
-        figure.legend(
-            handles=_found_and_expected(pairs),
-            loc="upper left",
-            ncols=3,
-            handletextpad=0.3,
-            borderaxespad=0.2,
-        )
+        name_rows(axes, names, "share of joint votes that agree")
+        low, high = min(_shares(pairs)), max(_shares(pairs))
+        margin = 0.05 * (high - low) + 0.01
+        axes.set_xlim(max(low - margin, -0.02), min(high + margin, 1.02))
+        keys = [
+            key_dot("o", FIRST, "expected", is_hollow=True),
+            key_dot("o", FIRST, "found"),
+            *_dependent_key(pairs),
+        ]
+        figure.legend(handles=keys, loc="upper left", ncols=3, handletextpad=0.3, borderaxespad=0.2)
         svg = svg_of(figure, name, "pairs that the label model explains worst", titles)
     return Plot(name, "The pairs it explains worst", _unexplained_caption(agreement), svg)
-
-
-def _found_and_expected(pairs: Sequence[Pair]) -> list[Line2D]:
-    found = [
-        Line2D(
-            [],
-            [],
-            marker="o",
-            linestyle="",
-            color=FIRST,
-            markerfacecolor=PAPER,
-            markersize=5.5,
-            label="expected",
-        ),
-        Line2D([], [], marker="o", linestyle="", color=FIRST, markersize=5.5, label="found"),
-    ]
-    if any(pair.is_dependent for pair in pairs):
-        found.append(
-            Line2D([], [], marker="s", linestyle="", color=SECOND, markersize=5.5, label="found, dependent")
-        )
-    return found
 
 
 def _unexplained_caption(agreement: Agreement) -> str:

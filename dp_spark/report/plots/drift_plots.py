@@ -12,9 +12,9 @@ from dp_spark.report.plots.figure import (
     Plot,
     in_style,
     new_figure,
-    percent_ticks,
     svg_of,
 )
+from dp_spark.report.plots.marks import percent_ticks
 from dp_spark.report.vote_facts import Drift, LFDrift
 from dp_spark.report.words import printable, shortened
 

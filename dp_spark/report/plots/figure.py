@@ -16,7 +16,6 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from dp_spark.report.words import printable
 
@@ -113,11 +112,6 @@ def new_figure(
         hspace=spacing.get("hspace", 0.2),
     )
     return figure, [axes for row in grid for axes in row]
-
-
-def percent_ticks() -> FuncFormatter:
-    """Ticks of shares as percent, without digits that say nothing."""
-    return FuncFormatter(lambda share, _: f"{100 * share:.3g}%")
 
 
 def svg_of(figure: Figure, name: str, label: str, titles: Mapping[str, str]) -> str:

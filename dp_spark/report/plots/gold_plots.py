@@ -3,31 +3,35 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
-from dp_spark.label_model.calibration import Calibration
+from dp_spark.label_model.calibration import Calibration, CalibrationBin
 from dp_spark.report.plots.figure import (
     FIRST,
     INK,
     LIGHT,
-    MUTED,
-    PAPER,
     SECOND,
     WIDTH,
     Plot,
     in_style,
     new_figure,
-    percent_ticks,
     svg_of,
 )
+from dp_spark.report.plots.marks import DOT_SIZE, both_in_percent, draw_diagonal, draw_interval, name_rows
 from dp_spark.report.scores import Report, Scores
-from dp_spark.report.words import shortened
+from dp_spark.report.words import printable, shortened
+
+Counts = npt.NDArray[np.float64]
 
 MAX_CLASSES = 12  # of a confusion matrix
 OTHERS = "others"
 _ROW_HEIGHT = 20.0  # points
 _DARK = 0.55  # share of a row from which on a cell has white text
-_SHADES = LinearSegmentedColormap.from_list("shares", ["#ffffff", LIGHT, FIRST])
+# Not the colours that a page changes on dark screens: cells stay as they are there, with texts that fit them.
+_SHADES = LinearSegmentedColormap.from_list("shares", ["#fdfdfe", LIGHT, "#2f6691"])
+_ON_LIGHT, _ON_DARK = "#1f2a38", "#fefefe"
 _MAX_LONG_COUNT = 99_999
 
 
@@ -39,41 +43,27 @@ def score_rows(scores: Mapping[str, Report]) -> Plot | None:
     name = "scores"
     with in_style(name):
         figure, (axes,) = new_figure(_ROW_HEIGHT * len(rows) + 46, left=126, right=14, top=6, bottom=36)
-        titles, values = {}, []
-        for at, (key, found) in enumerate(rows):
-            interval = found.intervals.get("accuracy")
-            accuracy = found.accuracy or 0.0
-            if interval:
-                axes.plot(interval, [at, at], color=LIGHT, linewidth=4, solid_capstyle="butt")
-            test = key.startswith("test.")
-            axes.plot(
-                accuracy,
-                at,
-                "s" if test else "o",
-                color=SECOND if test else FIRST,
-                markersize=5.5,
-                gid=f"score-{at}",
-            )
-            reach = f" ({interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
-            titles[f"score-{at}"] = (
-                f"{score_name(key)}: {accuracy:.1%}{reach} of {found.num_data_points:,} rows"
-            )
-            values += [accuracy, *(interval or ())]
-        axes.set_yticks(range(len(rows)), [score_name(key) for key, _ in rows], color=INK)
-        axes.set_ylim(-0.7, len(rows) - 0.3)
+        titles = {f"score-{at}": _draw_score(axes, at, *row) for at, row in enumerate(rows)}
+        name_rows(axes, [score_name(key) for key, _ in rows], "accuracy")
+        values = [
+            v for _, found in rows for v in (found.accuracy or 0.0, *found.intervals.get("accuracy", ()))
+        ]
         margin = 0.06 * (max(values) - min(values)) + 0.005
         axes.set_xlim(min(values) - margin, min(max(values) + margin, 1.01))
-        axes.xaxis.set_major_formatter(percent_ticks())
-        axes.set_xlabel("accuracy")
-        axes.grid(axis="x")
-        axes.spines["left"].set_visible(False)
         svg = svg_of(figure, name, "accuracy against gold", titles)
-    return Plot(
-        name,
-        "Scores against gold",
-        "Accuracy with 95% intervals: circles of all rows, squares of test rows.",
-        svg,
-    )
+    caption = "Accuracy with 95% intervals: circles of all rows, squares of test rows."
+    return Plot(name, "Scores against gold", caption, svg)
+
+
+def _draw_score(axes: Axes, at: int, key: str, found: Scores) -> str:
+    """Draw one accuracy; returns its tooltip."""
+    interval, accuracy = found.intervals.get("accuracy"), found.accuracy or 0.0
+    marker, color = ("s", SECOND) if key.startswith("test.") else ("o", FIRST)
+    if interval:
+        draw_interval(axes, at, interval)
+    axes.plot(accuracy, at, marker, color=color, markersize=DOT_SIZE, gid=f"score-{at}")
+    reach = f" ({interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
+    return f"{score_name(key)}: {accuracy:.1%}{reach} of {found.num_data_points:,} rows"
 
 
 def score_name(key: str) -> str:
@@ -96,36 +86,27 @@ def calibration_dots(calibration: Calibration, num_classes: int, is_of_fit: bool
     name, most = "calibration", max(b.num_gold for b in bins)
     with in_style(name):
         figure, (axes,) = new_figure(240, left=42, top=10, bottom=36)
-        titles, low = {}, 1 / num_classes
-        axes.plot([0, 1], [0, 1], color=MUTED, linestyle=(0, (3, 3)), linewidth=0.9)
-        for at, b in enumerate(bins):
-            confidence, correct = b.mean_confidence or 0.0, b.share_correct or 0.0
-            axes.plot(
-                [confidence] * 2, b.interval or (0, 1), color=LIGHT, linewidth=2.6, solid_capstyle="butt"
-            )
-            size = 4 + 7 * np.sqrt(b.num_gold / most)
-            axes.plot(confidence, correct, "o", color=FIRST, markersize=size, gid=f"bin-{at}")
-            titles[f"bin-{at}"] = (
-                f"{b.num_gold:,} rows: {confidence:.1%} sure on average, {correct:.1%} right"
-            )
-            low = min(low, correct)
+        draw_diagonal(axes)
+        titles = {f"bin-{at}": _draw_bin(axes, at, b, most) for at, b in enumerate(bins)}
         axes.set_xlim(1 / num_classes - 0.03, 1.03)
-        axes.set_ylim(low - 0.05, 1.04)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(percent_ticks())
-        axes.set_xlabel("how sure labels are")
-        axes.set_ylabel("how many are right")
-        axes.grid()
+        axes.set_ylim(min(1 / num_classes, *(b.share_correct or 0.0 for b in bins)) - 0.05, 1.04)
+        both_in_percent(axes, "how sure labels are", "how many are right")
         svg = svg_of(figure, name, "calibration of the labels", titles)
     of_fit = " These gold labels were given to the fit: it looks better than it is." if is_of_fit else ""
-    error = calibration.expected_calibration_error or 0.0
-    return Plot(
-        name,
-        "Are the labels as sure as they are right?",
+    caption = (
         f"On {calibration.num_gold:,} rows with votes and gold; on the line they are, below it over-confident. "
-        f"Calibration error {error:.3f}.{of_fit}",
-        svg,
+        f"Calibration error {calibration.expected_calibration_error or 0.0:.3f}.{of_fit}"
     )
+    return Plot(name, "Are the labels as sure as they are right?", caption, svg)
+
+
+def _draw_bin(axes: Axes, at: int, found: CalibrationBin, most: int) -> str:
+    """Draw one bin, its area by its rows; returns its tooltip."""
+    confidence, correct = found.mean_confidence or 0.0, found.share_correct or 0.0
+    draw_interval(axes, confidence, found.interval or (0.0, 1.0), is_upright=True, width=2.6)
+    size = 4 + 7 * np.sqrt(found.num_gold / most)
+    axes.plot(confidence, correct, "o", color=FIRST, markersize=size, gid=f"bin-{at}")
+    return f"{found.num_gold:,} rows: {confidence:.1%} sure on average, {correct:.1%} right"
 
 
 def confusion_matrix(scores: Scores, class_names: Sequence[str], of: str) -> Plot | None:
@@ -139,50 +120,42 @@ def confusion_matrix(scores: Scores, class_names: Sequence[str], of: str) -> Plo
     counts = np.array(scores.confusion)
     if not counts.sum():
         return None
-    counts, names = _largest(counts, list(class_names))
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    counts, names = _largest(counts, [printable(name) for name in class_names])
     num, name = len(names), "confusion"
-    side = min(52.0, 236 / num)
-    height, left = side * num + 56, 100.0
+    side, left = min(52.0, 236 / num), 100.0
     with in_style(name):
-        figure, (axes,) = new_figure(height, left=left, right=WIDTH - left - side * num, top=40, bottom=16)
-        titles = {}
-        for row in range(num):
-            for column in range(num):
-                gid = f"cell-{row}-{column}"
-                axes.fill(
-                    *_square(row, column),
-                    facecolor=_SHADES(shares[row, column]),
-                    edgecolor=LIGHT,
-                    linewidth=0.6,
-                    gid=gid,
-                )
-                titles[gid] = (
-                    f"{counts[row, column]:,.0f} rows of {names[row]} called {names[column]} "
-                    f"({shares[row, column]:.1%})"
-                )
-                color = PAPER if shares[row, column] > _DARK else INK
-                text, size = _cell_text(counts[row, column], shares[row, column], num)
-                axes.text(column, row, text, ha="center", va="center_baseline", fontsize=size, color=color)
+        figure, (axes,) = new_figure(
+            side * num + 56, left=left, right=WIDTH - left - side * num, top=40, bottom=16
+        )
+        titles = _draw_cells(axes, counts, names)
         axes.set_xlim(-0.5, num - 0.5)
         axes.set_ylim(num - 0.5, -0.5)
-        short = [shortened(text, 16 if num <= 3 else 14) for text in names]
-        axes.set_yticks(range(num), short, color=INK, parse_math=False)
-        across = short if num <= 3 else [shortened(text, 6) for text in names]
+        axes.set_yticks(range(num), [shortened(text, 16) for text in names], color=INK, parse_math=False)
+        across = [shortened(text, 10 if num <= 3 else 6) for text in names]
         axes.set_xticks(range(num), across, color=INK, parse_math=False, rotation=0 if num <= 5 else 60)
         axes.xaxis.tick_top()
         for spine in axes.spines.values():
             spine.set_visible(False)
         svg = svg_of(figure, name, f"confusion of {score_name(of)} with gold", titles)
-    return Plot(
-        name,
-        "What is taken for what",
-        f"Lines are gold classes, columns those of {score_name(of)} rows; shade is the share of the line.",
-        svg,
+    caption = (
+        f"Lines are gold classes, columns those of {score_name(of)} rows; shade is the share of the line."
     )
+    return Plot(name, "What is taken for what", caption, svg)
 
 
-def _largest(counts: np.ndarray, names: list[str]) -> tuple[np.ndarray, list[str]]:
+def _draw_cells(axes: Axes, counts: Counts, names: Sequence[str]) -> dict[str, str]:
+    shares, titles = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), {}
+    for row, column in np.ndindex(counts.shape):
+        gid, count, share = f"cell-{row}-{column}", float(counts[row, column]), float(shares[row, column])
+        axes.fill(*_square(row, column), facecolor=_SHADES(share), edgecolor=LIGHT, linewidth=0.6, gid=gid)
+        titles[gid] = f"{count:,.0f} rows of {names[row]} called {names[column]} ({share:.1%})"
+        text, size = _cell_text(count, share, len(names))
+        color = _ON_DARK if share > _DARK else _ON_LIGHT
+        axes.text(column, row, text, ha="center", va="center_baseline", fontsize=size, color=color)
+    return titles
+
+
+def _largest(counts: Counts, names: list[str]) -> tuple[Counts, list[str]]:
     """The confusion of the most frequent classes; all others together."""
     if len(names) <= MAX_CLASSES:
         return counts, names

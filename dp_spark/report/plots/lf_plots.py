@@ -17,8 +17,16 @@ from dp_spark.report.plots.figure import (
     Plot,
     in_style,
     new_figure,
-    percent_ticks,
     svg_of,
+)
+from dp_spark.report.plots.marks import (
+    DOT_SIZE,
+    draw_guess,
+    draw_interval,
+    key_dot,
+    legend_above,
+    name_rows,
+    percent_ticks,
 )
 from dp_spark.report.plots.text_places import name_dots
 from dp_spark.report.vote_facts import LFFacts
@@ -67,30 +75,27 @@ def accuracy_rows(lfs: Sequence[LFFacts], num_classes: int) -> Plot | None:
 
 def _draw_accuracies(axes: Axes, shown: Sequence[LFFacts], num_classes: int) -> dict[str, str]:
     titles, least = {}, 1 / num_classes
-    axes.axvline(1 / num_classes, color=MUTED, linestyle=(0, (3, 3)), linewidth=0.9)
+    draw_guess(axes, 1 / num_classes, is_upright=True)
     for at, lf in enumerate(shown):
         if lf.interval:
-            axes.plot(lf.interval, [at, at], color=LIGHT, linewidth=4, solid_capstyle="butt")
-            least = min(least, lf.interval[0])
-        face = FIRST if lf.interval else PAPER
+            draw_interval(axes, at, lf.interval)
+        face, gold = FIRST if lf.interval else PAPER, lf.empirical_accuracy
         axes.plot(
-            lf.accuracy or 0.0, at, "o", color=FIRST, markerfacecolor=face, markersize=5.5, gid=f"lf-{at}"
+            lf.accuracy or 0.0,
+            at,
+            "o",
+            color=FIRST,
+            markerfacecolor=face,
+            markersize=DOT_SIZE,
+            gid=f"lf-{at}",
         )
-        least = min(least, lf.accuracy or 1.0)
-        if lf.empirical_accuracy is not None:
-            axes.plot(lf.empirical_accuracy, at, "d", color=SECOND, markersize=4.5, gid=f"gold-{at}")
-            least = min(least, lf.empirical_accuracy)
-            titles[f"gold-{at}"] = (
-                f"{lf.name}: {lf.empirical_accuracy:.1%} of {lf.num_judged:,} votes on rows with gold"
-            )
         titles[f"lf-{at}"] = lf_title(lf)
-    axes.set_yticks(range(len(shown)), [shortened(lf.name, 21) for lf in shown], color=INK, parse_math=False)
-    axes.set_ylim(-0.7, len(shown) - 0.3)
+        if gold is not None:
+            axes.plot(gold, at, "d", color=SECOND, markersize=4.5, gid=f"gold-{at}")
+            titles[f"gold-{at}"] = f"{lf.name}: {gold:.1%} of {lf.num_judged:,} votes on rows with gold"
+        least = min(least, _lowest(lf), 1.0 if gold is None else gold)
+    name_rows(axes, [shortened(lf.name, 21) for lf in shown], "accuracy")
     axes.set_xlim(max(np.floor(least * 10) / 10 - 0.02, -0.02), 1.02)
-    axes.xaxis.set_major_formatter(percent_ticks())
-    axes.set_xlabel("accuracy")
-    axes.grid(axis="x")
-    axes.spines["left"].set_visible(False)
     return titles
 
 
@@ -116,25 +121,12 @@ def _draw_coverages(axes: Axes, shown: Sequence[LFFacts]) -> None:
 
 
 def _legend(shown: Sequence[LFFacts]) -> list[Line2D]:
-    found = []
-    if any(lf.interval for lf in shown):
-        found.append(Line2D([], [], marker="o", linestyle="", color=FIRST, markersize=5.5, label="estimated"))
-    if any(lf.interval is None for lf in shown):
-        found.append(
-            Line2D(
-                [],
-                [],
-                marker="o",
-                linestyle="",
-                color=FIRST,
-                markerfacecolor=PAPER,
-                markersize=5.5,
-                label="assumed",
-            )
-        )
-    if any(lf.empirical_accuracy is not None for lf in shown):
-        found.append(Line2D([], [], marker="d", linestyle="", color=SECOND, markersize=4.5, label="on gold"))
-    return found
+    keys = [
+        (any(lf.interval for lf in shown), key_dot("o", FIRST, "estimated")),
+        (any(lf.interval is None for lf in shown), key_dot("o", FIRST, "assumed", is_hollow=True)),
+        (any(lf.empirical_accuracy is not None for lf in shown), key_dot("d", SECOND, "on gold")),
+    ]
+    return [key for is_there, key in keys if is_there]
 
 
 def accuracy_dots(lfs: Sequence[LFFacts], num_classes: int) -> Plot | None:
@@ -153,7 +145,7 @@ def accuracy_dots(lfs: Sequence[LFFacts], num_classes: int) -> Plot | None:
     name = "accuracy-dots"
     with in_style(name):
         figure, (axes,) = new_figure(250, left=42, top=24, bottom=36)
-        axes.axhline(1 / num_classes, color=MUTED, linestyle=(0, (3, 3)), linewidth=0.9)
+        draw_guess(axes, 1 / num_classes, is_upright=False)
         titles = _draw_dots(axes, known)
         _scale_coverage(axes, [lf.coverage for lf in known])
         low = min(1 / num_classes, *(_lowest(lf) for lf in known))
@@ -161,9 +153,7 @@ def accuracy_dots(lfs: Sequence[LFFacts], num_classes: int) -> Plot | None:
         axes.yaxis.set_major_formatter(percent_ticks())
         axes.set_ylabel("accuracy")
         axes.grid()
-        axes.legend(
-            handles=_kinds(known), loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, handletextpad=0.2
-        )
+        legend_above(axes, _kinds(known))
         name_dots(
             axes,
             [(lf.coverage, lf.accuracy or 0.0) for lf in known],
@@ -184,9 +174,7 @@ def _draw_dots(axes: Axes, lfs: Sequence[LFFacts]) -> dict[str, str]:
     for at, lf in enumerate(lfs):
         if lf.interval:
             width = 1.2 if is_crowded else 2.2
-            axes.plot(
-                [lf.coverage] * 2, lf.interval, color=LIGHT, linewidth=width, solid_capstyle="butt", zorder=1
-            )
+            draw_interval(axes, lf.coverage, lf.interval, is_upright=True, width=width)
         marker, color = ("^", SECOND) if len(lf.votes) == 1 else ("o", FIRST)
         axes.plot(
             lf.coverage, lf.accuracy or 0.0, marker, color=color, markersize=4 if is_crowded else 5.5, zorder=2,
@@ -213,26 +201,9 @@ def _scale_coverage(axes: Axes, coverages: Sequence[float]) -> None:
 
 
 def _kinds(lfs: Sequence[LFFacts]) -> list[Line2D]:
-    found = []
-    if any(len(lf.votes) > 1 for lf in lfs):
-        found.append(
-            Line2D([], [], marker="o", linestyle="", color=FIRST, markersize=5.5, label="several classes")
-        )
-    if any(len(lf.votes) == 1 for lf in lfs):
-        found.append(
-            Line2D([], [], marker="^", linestyle="", color=SECOND, markersize=5.5, label="one class")
-        )
-    if any(lf.interval is None for lf in lfs):
-        found.append(
-            Line2D(
-                [],
-                [],
-                marker="o",
-                linestyle="",
-                color=MUTED,
-                markerfacecolor=PAPER,
-                markersize=5.5,
-                label="assumed",
-            )
-        )
-    return found
+    keys = [
+        (any(len(lf.votes) > 1 for lf in lfs), key_dot("o", FIRST, "several classes")),
+        (any(len(lf.votes) == 1 for lf in lfs), key_dot("^", SECOND, "one class")),
+        (any(lf.interval is None for lf in lfs), key_dot("o", MUTED, "assumed", is_hollow=True)),
+    ]
+    return [key for is_there, key in keys if is_there]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
 
 from dp_spark.report.plots.figure import INK
 from dp_spark.report.words import shortened
@@ -12,6 +13,7 @@ _SIZE = 7.5  # points
 _CHARACTER = 0.6 * _SIZE  # the width of one, on average
 _GAP = 5.0  # between a dot and its name
 _DOT = 4.0  # half the width of a dot
+_MARGIN = 8.0  # beyond the axes that a name may reach at the right
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 
@@ -31,7 +33,7 @@ def name_dots(
         bars: upright ones that names should not cross: their place, low and high end.
     """
     at = [tuple(map(float, axes.transData.transform(dot))) for dot in dots]
-    # What is taken: one box for each dot, and those of the names.
+    # What is taken: one box for each dot and bar, and those of the names.
     taken = [(x - _DOT, y - _DOT, x + _DOT, y + _DOT) for x, y in at]
     for place, low, high in bars:
         (x, bottom), (_, top) = axes.transData.transform([(place, low), (place, high)])
@@ -40,41 +42,35 @@ def name_dots(
     for (x, y), name in zip(at, names, strict=False):
         text = shortened(name, MAX_CHARACTERS)
         width = len(text) * _CHARACTER
-        for dx, dy, anchor in _places(width):
-            box = (x + dx, y + dy - _SIZE / 2, x + dx + width, y + dy + _SIZE / 2)
-            inside = (
-                frame.x0 <= box[0] and box[2] <= frame.x1 + 8 and frame.y0 <= box[1] and box[3] <= frame.y1
-            )
-            if inside and not any(_meet(box, other) for other in taken):
-                taken.append(box)
-                start = x + dx + (width if anchor == "right" else width / 2 if anchor == "center" else 0.0)
-                left, middle = axes.transData.inverted().transform((start, y + dy))
-                axes.text(
-                    left,
-                    middle,
-                    text,
-                    fontsize=_SIZE,
-                    color=INK,
-                    ha=anchor,
-                    va="center_baseline",
-                    parse_math=False,
-                )
-                break
+        places = [(x + dx, y + dy, x + dx + width, y + dy + _SIZE) for dx, dy in _places(width)]
+        free = [
+            box for box in places if _is_inside(box, frame) and not any(_meet(box, other) for other in taken)
+        ]
+        if free:
+            taken.append(free[0])
+            _write(axes, text, free[0], x)
 
 
-def _places(width: float) -> list[tuple[float, float, str]]:
-    """Where a name may begin, from its dot: right, left, above, below, and the corners."""
-    up = _GAP + _SIZE / 2
-    return [
-        (_GAP, 0.0, "left"),
-        (-_GAP - width, 0.0, "right"),
-        (-width / 2, up, "center"),
-        (-width / 2, -up, "center"),
-        (_GAP, up, "left"),
-        (_GAP, -up, "left"),
-        (-_GAP - width, up, "right"),
-        (-_GAP - width, -up, "right"),
-    ]
+def _write(axes: Axes, text: str, box: Box, dot: float) -> None:
+    """Write a text into a box, against the side that is nearer to its dot."""
+    left, bottom, right, top = box
+    anchor, start = (
+        ("left", left) if left > dot else ("right", right) if right < dot else ("center", (left + right) / 2)
+    )
+    x, y = axes.transData.inverted().transform((start, (bottom + top) / 2))
+    axes.text(x, y, text, fontsize=_SIZE, color=INK, ha=anchor, va="center_baseline", parse_math=False)
+
+
+def _is_inside(box: Box, frame: Bbox) -> bool:
+    left, bottom, right, top = box
+    return bool(frame.x0 <= left and right <= frame.x1 + _MARGIN and frame.y0 <= bottom and top <= frame.y1)
+
+
+def _places(width: float) -> list[tuple[float, float]]:
+    """Where the box of a name may begin, from its dot: right, left, above, below, and the corners."""
+    middle, up, down = -_SIZE / 2, _GAP, -_GAP - _SIZE
+    across = [(_GAP, middle), (-_GAP - width, middle), (-width / 2, up), (-width / 2, down)]
+    return across + [(x, y) for x in (_GAP, -_GAP - width) for y in (up, down)]
 
 
 def _meet(one: Box, other: Box) -> bool:
