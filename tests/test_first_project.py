@@ -26,7 +26,9 @@ QUICK = [
     "--set",
     "evaluation.gold_end_model=false",
 ]  # what follows from labels
-TIMEOUT_SECONDS = 600
+TIMEOUT_SECONDS = 900  # for several commands, on a machine that does much else
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
