@@ -112,7 +112,7 @@ def _told(spark: SparkSession, look: BatchPass, num_tasks: int, *, together: boo
     """What the tasks tell; one after another if there are fewer slots than Spark counts, as it does of one core."""
     asked = spark.range(0, num_tasks, 1, num_tasks).mapInArrow(look, "report string", barrier=together)
     try:
-        with translated_errors():
+        with named_jobs(spark, "asking the executors"), translated_errors():
             return [json.loads(row["report"]) for row in asked.collect()]  # one row for each task
     except (PySparkException, Py4JJavaError) as failure:
         if not together or TOO_FEW_SLOTS not in str(failure):
