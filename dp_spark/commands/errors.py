@@ -71,7 +71,7 @@ def errors(
     refuse_bad_maximum("max_keys", max_keys, MAX_KEYS)
     found, gold = LabeledVotes(read_matrix(run), read_label_model(run)), _gold_column(run)
     points, key = read_points(run) if part == "all" else read_part(run, part), found.matrix.key
-    refuse_missing_columns(points, {"--columns": columns}, run.config.table.path)
+    refuse_missing_columns(points, {"--column": columns}, run.config.table.path)
     predictions = read_predictions(run) if of == "end_model" else None
     rows = judged_rows(found, points.select(*map(quoted, key), quoted(gold)), gold, predictions).persist()
     try:

@@ -131,7 +131,7 @@ def _of_table(
     if not (gold or columns or all_columns):
         return None, {}
     points = read_points(run)
-    refuse_missing_columns(points, {"--columns": columns}, run.config.table.path)
+    refuse_missing_columns(points, {"--column": columns}, run.config.table.path)
     shown = points.columns if all_columns else list(dict.fromkeys(columns))
     wanted = [*shown, *([gold] if gold else [])]
     needed = list(dict.fromkeys([*key, *wanted]))

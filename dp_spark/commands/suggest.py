@@ -50,7 +50,7 @@ def suggest(
     _refuse_bad_numbers(max_rows, min_rows, max_confidence)
     found = LabeledVotes(read_matrix(run), read_label_model(run))
     points = read_points(run)
-    refuse_missing_columns(points, {"--columns": columns}, run.config.table.path)
+    refuse_missing_columns(points, {"--column": columns}, run.config.table.path)
     looked_at = _columns(run, points.columns, columns)
     search = Search(focus, max_confidence, min_rows, max_per_column, max_rows)
     wanted = points.select(*map(quoted, dict.fromkeys([*found.matrix.key, *looked_at])))

@@ -67,7 +67,7 @@ def test_columns_are_shown_only_if_asked_for(run):
     assert set(explain(run, ["r2", "1"], all_columns=True).content["row"]) == {
         "id", "day", "a", "b", "c", "gold", "text", "country", "length",
     }  # fmt: skip
-    with pytest.raises(SchemaError, match="--columns reads 'tekst'"):
+    with pytest.raises(SchemaError, match="--column reads 'tekst'"):
         explain(run, ["r2", "1"], ["tekst"])
 
 
