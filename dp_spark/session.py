@@ -55,6 +55,8 @@ DEFAULTS = {
 LOCAL_DEFAULTS = {
     "spark.sql.shuffle.partitions": "8",
     "spark.ui.enabled": "false",
+    # Of tasks that end within a tenth of a second progress would see one; on a cluster the next task tells.
+    "spark.ui.liveUpdate.period": "0ms",
     # Else every failed task prints a Java trace above the one sentence that says what failed.
     "spark.log.level": "FATAL",
 }
