@@ -138,9 +138,8 @@ def confusion_matrix(scores: Scores, class_names: Sequence[str], of: str) -> Plo
         for spine in axes.spines.values():
             spine.set_visible(False)
         svg = svg_of(figure, name, f"confusion of {score_name(of)} with gold", titles)
-    caption = (
-        f"Lines are gold classes, columns those of {score_name(of)} rows; shade is the share of the line."
-    )
+    numbers = "shade is the share of the line" if num <= MAX_COUNTED else "numbers are percent of the line"
+    caption = f"Lines are gold classes, columns those of {score_name(of)} rows; {numbers}."
     return Plot(name, "What is taken for what", caption, svg)
 
 
