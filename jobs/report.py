@@ -1,4 +1,4 @@
-"""The report alone, written anew from the results that are in the configuration's output directory.
+"""The stage `report` alone, written anew from the results that are in the configuration's output directory.
 
 spark-submit jobs/report.py --config conf/spam.toml [--output DIR] [--table PATH] [--rows N]
 """

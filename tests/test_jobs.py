@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dp_spark.cli import main
-from dp_spark.stage_names import RUN_FILE
+from dp_spark.stage_names import REPORT_NUMBERS, RUN_FILE
 from dp_spark.stages import STAGES
 
 REPOSITORY = Path(__file__).parents[1]
@@ -102,7 +102,8 @@ def test_the_pipeline_runs_from_a_table_of_ones_own_under_spark_submit(spark, tm
     assert done.returncode == 0, done.stderr
     results = tmp_path / "my results"
     written = {name for name in os.listdir(results) if not name.startswith(".")}
-    assert written == {*(output for _, output in STAGES.values()), RUN_FILE} - {"gold_end_model"}  # no gold
+    results_of_stages = {output for _, output in STAGES.values()} - {"gold_end_model"}  # no gold
+    assert written == {*results_of_stages, REPORT_NUMBERS, RUN_FILE}
     assert json.loads((results / "metrics.json").read_text())["num_data_points"] == 120
     assert "120 data points" in done.stdout
     assert done.stdout.rstrip().endswith("results are in my results; open its report.html")

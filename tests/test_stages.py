@@ -433,6 +433,7 @@ def test_a_stage_refuses_to_replace_its_result_unasked(storage, table, copied):
         ("predict", "end_model"),
         ("train-gold-model", "end_model"),
         ("evaluate", "label_matrix|vote_counts.npz"),
+        ("report", "vote_counts.npz is not there"),
     ],
 )
 def test_a_stage_without_its_input_names_it(storage, table, tmp_path, name, missing):

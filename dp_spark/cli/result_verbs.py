@@ -29,9 +29,10 @@ def summary(speech: Speech, source: Source, sort: str | None) -> None:
 @click.option(
     "--rows", "show_rows", default=0, show_default=True, help="Show so many rows of the data, 0 to 100."
 )
+@click.option("--overwrite", is_flag=True, help="As for the other stages; a report is always replaced.")
 @with_source
 @with_speech
-def report(speech: Speech, source: Source, show_rows: int) -> None:
+def report(speech: Speech, source: Source, show_rows: int, overwrite: bool) -> None:
     """Write report.html and report.json anew, from the results that are there."""
     do_on_run("dp_spark.commands.report:write_report", speech, source, show_rows=show_rows)
 

@@ -26,6 +26,7 @@ from dp_spark.report.words import printable, shortened
 Counts = npt.NDArray[np.float64]
 
 MAX_CLASSES = 12  # of a confusion matrix
+MAX_COUNTED = 4  # classes, up to which cells hold numbers of rows
 OTHERS = "others"
 _ROW_HEIGHT = 20.0  # points
 _DARK = 0.55  # share of a row from which on a cell has white text
@@ -137,9 +138,8 @@ def confusion_matrix(scores: Scores, class_names: Sequence[str], of: str) -> Plo
         for spine in axes.spines.values():
             spine.set_visible(False)
         svg = svg_of(figure, name, f"confusion of {score_name(of)} with gold", titles)
-    caption = (
-        f"Lines are gold classes, columns those of {score_name(of)} rows; shade is the share of the line."
-    )
+    numbers = "shade is the share of the line" if num <= MAX_COUNTED else "numbers are percent of the line"
+    caption = f"Lines are gold classes, columns those of {score_name(of)} rows; {numbers}."
     return Plot(name, "What is taken for what", caption, svg)
 
 
@@ -176,8 +176,8 @@ def _square(row: int, column: int) -> tuple[list[float], list[float]]:
 
 def _cell_text(count: float, share: float, num: int) -> tuple[str, float]:
     """A count where it fits, else a rounded share; nothing for nothing in large matrices."""
-    if num <= 4 and count <= _MAX_LONG_COUNT:
+    if num <= MAX_COUNTED and count <= _MAX_LONG_COUNT:
         return f"{count:,.0f}", 9.0
-    if num <= 4:
+    if num <= MAX_COUNTED:
         return f"{share:.1%}", 9.0
     return (f"{100 * share:.0f}" if share >= 0.005 else ""), 8.0 if num <= 8 else 7.0
