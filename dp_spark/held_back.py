@@ -17,7 +17,7 @@ def held_back_stderr(*, is_on: bool = True) -> Iterator[None]:
     Args:
         is_on: if not, nothing is kept back.
     """
-    if not is_on:
+    if not is_on or sys.stderr is None:  # closed, as by 2>&-
         yield
         return
     sys.stderr.flush()

@@ -4,6 +4,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from dp_spark.checks.before_work import BEFORE_WORK
 from dp_spark.checks.checklist import Subject, raise_problems, run_checks
@@ -11,6 +12,7 @@ from dp_spark.checks.output import refuse_occupied_output, refuse_output_at_tabl
 from dp_spark.config import EvaluationConfig
 from dp_spark.errors import ConfigError, DpSparkError, MissingResultError
 from dp_spark.evaluation import wanted_gold_end_model
+from dp_spark.interruption import Interrupted
 from dp_spark.reporting import is_report_current
 from dp_spark.run import (
     Run,
@@ -95,7 +97,12 @@ def run_pipeline(run: Run, *, resume: bool = False) -> dict[str, object]:
         DpSparkError: whatever a stage raises.
     """
     metrics = _run_pipeline(run, resume=resume)
-    log_run(run.storage, run.directory, run.config)
+    if run.seconds:  # else nothing is new, and the run was logged when it was
+        try:
+            log_run(run.storage, run.directory, run.config)
+        except Interrupted as stopped:
+            stopped.add_note("while the complete run was logged; `dp-spark log-mlflow` logs it anew")
+            raise
     return metrics
 
 
@@ -123,7 +130,7 @@ def _run_pipeline(run: Run, *, resume: bool) -> dict[str, object]:
 def _replace(run: Run, workspace: str, *, resume: bool = False) -> dict[str, object]:
     """Run all stages beside older results, which they replace when all are complete."""
     with publish(run.storage, run.directory, overwrite=True, workspace=workspace) as staged:
-        beside = Run(run.storage, run.config, staged, lfs=run.lfs, schemas=run.schemas)
+        beside = replace(run, directory=staged, overwrite=False)
         if resume:
             delete_leftovers(run.storage, staged)
             _check_same_run(beside)

@@ -25,13 +25,13 @@ from dp_spark.report.shown_rows import least_certain_rows
 from dp_spark.report.vote_facts import Drift, LFFacts
 from dp_spark.run import (
     Run,
+    points_there,
     publish_file,
     read_counts,
     read_end_model,
     read_label_model,
     read_labels,
     read_matrix,
-    read_points,
 )
 from dp_spark.stage_names import METRICS, REPORT_NUMBERS, REPORT_PAGE
 
@@ -141,7 +141,7 @@ def _metrics_of(run: Run, model: LabelModel | None) -> Evaluated:
 
 def _drift(run: Run, matrix: LabelMatrix, class_names: tuple[str, ...]) -> Drift | None:
     columns = partition_columns(run.storage, run.config.table.path)
-    parts = read_parts(matrix, read_points(run) if columns else None, columns)
+    parts = read_parts(matrix, points_there(run) if columns else None, columns)
     if parts is None:
         return None
     votes = count_part_votes(parts.rows, len(parts.names), len(matrix.lf_names), len(class_names))
@@ -151,7 +151,7 @@ def _drift(run: Run, matrix: LabelMatrix, class_names: tuple[str, ...]) -> Drift
 def _rows(run: Run, num_rows: int, class_names: tuple[str, ...]) -> tuple[ShownRow, ...]:
     if num_rows == 0:
         return ()
-    labels, points = read_labels(run)[0], read_points(run)
+    labels, points = read_labels(run)[0], points_there(run)
     return least_certain_rows(labels, points, run.config.table.key, class_names, num_rows)
 
 

@@ -27,7 +27,7 @@ from dp_spark.references import called, resolve_reference
 from dp_spark.source_table import read_source
 from dp_spark.stage_names import GOLD_END_MODEL
 from dp_spark.storage import Storage, join_path, publish
-from dp_spark.table_config import PARQUET
+from dp_spark.table_config import PARQUET, TableConfig
 from dp_spark.tables import quoted, read_table, write_table
 
 _HASH_BUCKETS = 1_000_000  # resolution of `test_share`
@@ -147,9 +147,20 @@ def _no_table(path: str) -> str:
     return f"table.path: {path} is not there. Correct the path, or write the table first."
 
 
+def points_there(run: Run) -> DataFrame:
+    """The data points as they are, for who looks at results: no generator makes them anew; raises as `read_points`."""
+    points = open_table(run)
+    refuse_other_columns(points, run.config)
+    return points
+
+
 def read_part(run: Run, part: str) -> DataFrame:
     """The data points of the "train" or "test" part; raises as `read_points`."""
-    points, table = read_points(run), run.config.table
+    return part_of(read_points(run), run.config.table, part)
+
+
+def part_of(points: DataFrame, table: TableConfig, part: str) -> DataFrame:
+    """Those of the data points that are in the "train" or "test" part."""
     if table.split:
         return points.where(quoted(table.split) == part)
     bucket = F.pmod(F.xxhash64(*map(quoted, table.key)), F.lit(_HASH_BUCKETS))

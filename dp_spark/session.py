@@ -89,7 +89,8 @@ def spark_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
     for name, value in (settings or {}).items():
         builder = builder.config(name, value)
     # PySpark logs every failing SQL expression as kilobytes of JSON, with values of rows.
-    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     with kept_handlers():
         session = builder.getOrCreate()
     if is_job() and "PYSPARK_GATEWAY_PORT" in os.environ:
@@ -185,7 +186,8 @@ def _interruption_text(stopped: Interrupted) -> str:
     arguments = [argument for argument in sys.argv[1:] if argument not in ("--overwrite", "--resume")]
     command = shlex.join([Path(sys.argv[0]).name, *arguments, "--resume"])
     is_submitted = "PYSPARK_GATEWAY_PORT" in os.environ
-    again = "the same spark-submit command and --resume" if is_submitted else f"`{command}`"
+    instead = " instead of --overwrite" if "--overwrite" in sys.argv else ""
+    again = f"the same spark-submit command with --resume{instead}" if is_submitted else f"`{command}`"
     return f"interrupted {'; '.join(notes)}: go on with {again}"
 
 

@@ -74,7 +74,7 @@ def log_to_mlflow(
     points = [*_points(metrics), *_fit_points(label_model), *_history_points(end_model.history)]
     tags = {
         "dp_spark.version": dp_spark.__version__,
-        "dp_spark.directory": storage.qualified(directory),
+        "dp_spark.directory": without_credentials(storage.qualified(directory)),
         "dp_spark.label_model_id": label_model.model_id,
         "dp_spark.end_model_digest": end_model.digest,
     }
@@ -101,8 +101,8 @@ def log_run(storage: Storage, directory: str, config: PipelineConfig) -> None:
             "it with `dp-spark log-mlflow`.",
             _place(tracking),
             type(problem).__name__,
-            problem,
-            directory,
+            without_credentials(str(problem)),
+            without_credentials(directory),
         )
     else:
         logger.info("logged to MLflow (%s): run_id=%s", _place(tracking), run_id)
@@ -119,10 +119,10 @@ def refuse_missing_mlflow() -> None:
 
 def parameters(config: PipelineConfig) -> dict[str, str]:
     """The configuration as MLflow's parameters: "label_model.model" and so on; settings that are None left out."""
-    content = config.model_dump(mode="json", exclude={"tracking"}, exclude_none=True)
+    content = config.model_dump(mode="json", exclude={"tracking"}, exclude_none=True, by_alias=True)
     sections = {name: part if isinstance(part, dict) else {"": part} for name, part in content.items()}
     return {
-        f"{section}.{name}".rstrip("."): str(value)[:MAX_VALUE_CHARACTERS]
+        f"{section}.{name}".rstrip("."): without_credentials(str(value))[:MAX_VALUE_CHARACTERS]
         for section, part in sections.items()
         for name, value in part.items()
     }
@@ -205,4 +205,13 @@ def _copy_files(storage: Storage, directory: str, local: Path) -> None:
 
 
 def _place(tracking: TrackingConfig) -> str:
-    return tracking.uri or environ.get("MLFLOW_TRACKING_URI") or "MLflow's default store"
+    return without_credentials(tracking.uri or environ.get("MLFLOW_TRACKING_URI") or "MLflow's default store")
+
+
+def without_credentials(text: str) -> str:
+    """The text without what URIs in it hold before an @, as in s3a://key:secret@bucket.
+
+    >>> without_credentials("s3a://key:secret@bucket/labels")
+    's3a://bucket/labels'
+    """
+    return re.sub(r"(?<=://)[^@\s'\"]*@", "", text)

@@ -264,6 +264,14 @@ def test_mlflow_has_the_files_of_the_run_byte_by_byte(run, place):
 
 
 @pytest.mark.slow
+def test_credentials_in_paths_do_not_reach_mlflow(run):
+    table = run.config.table.model_copy(update={"path": "s3a://KEY:SE/CRET@bucket/comments"})
+    secret = run.config.model_copy(update={"table": table, "output": "https://user:hunter2@host/labels"})
+    logged = parameters(secret)
+    assert logged["table.path"] == "s3a://KEY:SE/CRET@bucket/comments".replace("KEY:SE/CRET@", "")
+    assert logged["output"] == "https://host/labels"
+
+
 def test_a_run_is_logged_again_where_the_command_says(run, place):
     outcome = log_mlflow(run, run_name="again")
     _, logged = mlflow_runs(place)

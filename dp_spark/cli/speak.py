@@ -5,12 +5,14 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext, redirect_stdout
 
 from dp_spark.cli.options import Speech
 from dp_spark.commands.outcome import Outcome
 from dp_spark.errors import ConfigError, DpSparkError
 from dp_spark.logs import configure_logging
 from dp_spark.session import run_job
+from dp_spark.worker_errors import first_line
 
 EXIT_PROBLEMS = 2
 
@@ -22,10 +24,11 @@ def speak(work: Callable[[], Outcome], speech: Speech) -> None:
 
     def job() -> None:
         try:
-            found.append(work())
-        except (DpSparkError, ValueError) as problem:
+            with redirect_stdout(sys.stderr) if speech.as_json else nullcontext():
+                found.append(work())
+        except BaseException as problem:  # an object for machines, whatever ends the verb
             if speech.as_json:
-                print(_json({"error": {"type": type(problem).__name__, "message": str(problem)}}))
+                print(_json({"error": {"type": type(problem).__name__, "message": _message(problem)}}))
             raise
 
     run_job(job)
@@ -33,6 +36,12 @@ def speak(work: Callable[[], Outcome], speech: Speech) -> None:
     print(_json(outcome.content) if speech.as_json else outcome.text)
     if not outcome.is_good:
         sys.exit(EXIT_PROBLEMS)
+
+
+def _message(problem: BaseException) -> str:
+    """What went wrong; of Spark's pages only the first line."""
+    text = str(problem)
+    return text if isinstance(problem, (DpSparkError, ValueError)) else first_line(text)
 
 
 def _configure(speech: Speech) -> None:

@@ -26,10 +26,10 @@ from dp_spark.labels.label import PROB_LABEL
 from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.run import (
     Run,
+    part_of,
+    points_there,
     read_label_model,
     read_matrix,
-    read_part,
-    read_points,
     read_predictions,
 )
 from dp_spark.tables import quoted, refuse_missing_columns
@@ -70,7 +70,8 @@ def errors(
     refuse_bad_maximum("max_buckets", max_buckets, MAX_BUCKETS, least=1)
     refuse_bad_maximum("max_keys", max_keys, MAX_KEYS)
     found, gold = LabeledVotes(read_matrix(run), read_label_model(run)), _gold_column(run)
-    points, key = read_points(run) if part == "all" else read_part(run, part), found.matrix.key
+    points, key = points_there(run), found.matrix.key
+    points = points if part == "all" else part_of(points, run.config.table, part)
     refuse_missing_columns(points, {"--column": columns}, run.config.table.path)
     predictions = read_predictions(run) if of == "end_model" else None
     rows = judged_rows(found, points.select(*map(quoted, key), quoted(gold)), gold, predictions).persist()

@@ -13,7 +13,7 @@ from dp_spark.label_model.explanation import LogOdds
 from dp_spark.labeling.packing import VOTES_COLUMN, votes_of_value
 from dp_spark.labeling.votes import Votes
 from dp_spark.labels.label import PROB_LABEL
-from dp_spark.run import Run, read_label_model, read_labels, read_matrix, read_points, read_predictions
+from dp_spark.run import Run, points_there, read_label_model, read_labels, read_matrix, read_predictions
 from dp_spark.tables import quoted, refuse_missing_columns
 
 TOLERANCE = 1e-9  # a stored label that is further from the recomputed one was made otherwise
@@ -130,7 +130,7 @@ def _of_table(
     gold = run.config.table.gold
     if not (gold or columns or all_columns):
         return None, {}
-    points = read_points(run)
+    points = points_there(run)
     refuse_missing_columns(points, {"--column": columns}, run.config.table.path)
     shown = points.columns if all_columns else list(dict.fromkeys(columns))
     wanted = [*shown, *([gold] if gold else [])]

@@ -11,7 +11,7 @@ from dp_spark.iteration.focus import Focus, Search
 from dp_spark.iteration.label_classes import LabeledVotes
 from dp_spark.iteration.suggestions import Suggestions, suggest_values
 from dp_spark.iteration.suggestions_text import suggestions_text
-from dp_spark.run import Run, read_counts, read_label_model, read_matrix, read_points
+from dp_spark.run import Run, points_there, read_counts, read_label_model, read_matrix
 from dp_spark.tables import quoted, refuse_missing_columns
 
 MAX_COLUMNS, MAX_PER_COLUMN, MAX_PAIRS = 100, 100, 10
@@ -49,7 +49,7 @@ def suggest(
     refuse_bad_maximum("max_per_column", max_per_column, MAX_PER_COLUMN, least=1)
     _refuse_bad_numbers(max_rows, min_rows, max_confidence)
     found = LabeledVotes(read_matrix(run), read_label_model(run))
-    points = read_points(run)
+    points = points_there(run)
     refuse_missing_columns(points, {"--column": columns}, run.config.table.path)
     looked_at = _columns(run, points.columns, columns)
     search = Search(focus, max_confidence, min_rows, max_per_column, max_rows)
