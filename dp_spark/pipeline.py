@@ -32,6 +32,7 @@ from dp_spark.tracking import log_run
 
 logger = logging.getLogger(__name__)
 
+_NOTHING_YET = "no stage is complete yet: correct the cause and run again"
 _MAY_RESUME = "the stages before it are complete: correct the cause and pass --resume"
 _OLDER_KEPT = (
     "the older results are as they were: correct the cause and pass --resume to go on, or --overwrite to "
@@ -155,7 +156,8 @@ def _run_stages(run: Run, if_failed: str = _MAY_RESUME) -> dict[str, object]:
             with stage(run.spark, name, run.seconds):
                 function(run)
         except DpSparkError:
-            logger.error("stage %s failed; %s", name, if_failed)
+            kept = _NOTHING_YET if number == 0 and if_failed == _MAY_RESUME else if_failed
+            logger.error("stage %s failed; %s", name, kept)
             raise
         except KeyboardInterrupt as stopped:
             stopped.add_note(f"in stage {name} after {number} of {len(STAGES)} stages; {_KEPT}")

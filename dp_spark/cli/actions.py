@@ -7,8 +7,10 @@ from dp_spark.cli.options import Source
 from dp_spark.commands.outcome import Outcome
 from dp_spark.pipeline import run_pipeline
 from dp_spark.report.metrics import pipeline_text
+from dp_spark.report.run_report import RunReport
 from dp_spark.report.tutorial_text import tutorial_text
 from dp_spark.session import spark_session
+from dp_spark.stage_names import REPORT_NUMBERS
 from dp_spark.stages import STAGES, run_stage
 from dp_spark.storage import Storage
 from dp_spark.synthetic import SyntheticTask
@@ -19,7 +21,10 @@ def run_all(source: Source, *, overwrite: bool, resume: bool) -> Outcome:
     """All stages."""
     run = open_run(source, "run", overwrite=overwrite)
     metrics = run_pipeline(run, resume=resume)
-    return Outcome(pipeline_text(metrics, run.directory), {"output": run.directory, "metrics": metrics})
+    report = RunReport.from_json(run.storage.read_text(run.path(REPORT_NUMBERS)))
+    headline = report.facts.quality.headline
+    content = {"output": run.directory, "headline": headline, "metrics": metrics}
+    return Outcome(f"{headline}\n\n{pipeline_text(metrics, run.directory)}", content)
 
 
 def run_one(source: Source, *, overwrite: bool, name: str) -> Outcome:

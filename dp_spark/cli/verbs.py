@@ -27,8 +27,8 @@ A first project, from nothing to labels:
   dp-spark run             # votes, label model, labels, end model, report
 
 On a cluster: spark-submit jobs/pipeline.py, which takes the options of `dp-spark run`."""
-_EXIT_CODES = """Exit codes: 0 done; 1 Spark or training failed; 2 configuration, environment or arguments; 3 the
-table; 4 a labeling function; 130 interrupted; 143 terminated."""
+_EXIT_CODES = """Exit codes: 0 done; 1 Spark or training failed; 2 configuration, environment or arguments; 3 what
+the table holds; 4 a labeling function; 130 interrupted; 143 terminated."""
 
 
 @click.group(

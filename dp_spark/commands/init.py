@@ -41,7 +41,9 @@ def init(directory: str, force: bool = False) -> Outcome:
         (place / name).write_text(text, encoding="utf-8", newline="")
     steps = [] if place.resolve() == Path.cwd() else [f"cd {directory}"]
     steps += ["pytest", "dp-spark validate", "dp-spark try", "dp-spark run"]
-    text = "\n".join([f"Wrote {', '.join(contents)} to {place}. Next:", *(f"  {step}" for step in steps)])
+    text = "\n".join(
+        [f"Wrote {', '.join(contents)} to {place.resolve()}. Next:", *(f"  {step}" for step in steps)]
+    )
     return Outcome(text, {"directory": str(place), "files": list(contents), "next": steps})
 
 

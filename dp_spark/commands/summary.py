@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from dp_spark.commands.outcome import Outcome
+from dp_spark.report.metrics import ASSUMED
 from dp_spark.report.vote_facts import LFFacts
 from dp_spark.report.words import share_text, shortened
 from dp_spark.reporting import lf_facts_of
@@ -44,7 +45,13 @@ def summary(run: Run, sort: str = "") -> Outcome:
     lfs, num_data_points, notes = lf_facts_of(run)
     shown = sorted(lfs, key=SORTS[sort]) if sort else list(lfs)
     text = "\n".join(
-        [f"{num_data_points:,} data points, {len(lfs)} labeling functions", "", *lf_table(shown), *notes]
+        [
+            f"{num_data_points:,} data points, {len(lfs)} labeling functions",
+            "",
+            *lf_table(shown),
+            *([ASSUMED] if any(map(_is_assumed, lfs)) else []),
+            *notes,
+        ]
     )
     content = {"num_data_points": num_data_points, "lfs": [asdict(lf) for lf in shown], "notes": list(notes)}
     return Outcome(text, content)
@@ -63,10 +70,10 @@ def lf_table(lfs: Sequence[LFFacts]) -> list[str]:
 def _row(lf: LFFacts) -> tuple[str, ...]:
     classes = ",".join(lf.votes)
     interval = f" {lf.interval[0]:.2f}-{lf.interval[1]:.2f}" if lf.interval else ""
-    assumed = "" if lf.interval or lf.accuracy is None else "?"
+    assumed = "?" if _is_assumed(lf) else ""
     return (
         shortened(lf.name, NAME_WIDTH),
-        "never" if not lf.votes else classes if len(classes) <= MAX_POLARITY else f"{len(lf.votes)} kinds",
+        "never" if not lf.votes else classes if len(classes) <= MAX_POLARITY else f"{len(lf.votes)} classes",
         *map(share_text, (lf.coverage, lf.overlaps, lf.conflicts)),
         "-" if lf.accuracy is None else f"{lf.accuracy:.2f}{assumed}{interval}",
         "-" if lf.empirical_accuracy is None else f"{lf.empirical_accuracy:.2f}",
@@ -74,6 +81,10 @@ def _row(lf: LFFacts) -> tuple[str, ...]:
         "-" if lf.num_errors is None else _number_text(lf.num_errors),
         "-" if lf.kind is None else "Spark" if lf.share_of_time is None else share_text(lf.share_of_time),
     )
+
+
+def _is_assumed(lf: LFFacts) -> bool:
+    return lf.accuracy is not None and not lf.interval
 
 
 def _number_text(number: int) -> str:

@@ -107,7 +107,8 @@ def _accuracy(state: LFState | None) -> str:
     if state is None or state.accuracy is None or state.accuracy_interval is None:
         return "-"
     low, high = state.accuracy_interval
-    return f"{state.accuracy:.3f} [{low:.2f}, {high:.2f}]"
+    known = "assumed" if (low, high) == (0.0, 1.0) else f"[{low:.2f}, {high:.2f}]"
+    return f"{state.accuracy:.3f} {known}"
 
 
 def _number_lines(found: RunDifference, titles: Sequence[str]) -> list[str]:

@@ -74,8 +74,9 @@ def explanation_text(content: Explained) -> str:
 
 def _term_line(lf: LFTerm) -> str:
     low, high = lf["accuracy_interval"]
+    known = "assumed" if (low, high) == (0.0, 1.0) else f"{low:.3f} to {high:.3f}"
     says = f"votes {lf['title']}" if lf["vote"] else "abstains, which is a sign"
-    return f"{lf['log_odds']:+10.4f}  {lf['name']} {says} (accuracy {lf['accuracy']:.3f}, {low:.3f} to {high:.3f})"
+    return f"{lf['log_odds']:+10.4f}  {lf['name']} {says} (accuracy {lf['accuracy']:.3f}, {known})"
 
 
 def _beside_lines(content: Explained) -> list[str]:

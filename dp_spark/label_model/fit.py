@@ -12,7 +12,7 @@ from dp_spark.label_model.calibration import with_calibration
 from dp_spark.label_model.class_conditional import class_conditional
 from dp_spark.label_model.dawid_skene import dawid_skene
 from dp_spark.label_model.empirical_bayes import empirical_bayes
-from dp_spark.label_model.majority_vote import majority_vote, specific_vote
+from dp_spark.label_model.majority_vote import NOT_FITTED, majority_vote, specific_vote
 from dp_spark.label_model.model import LabelModel
 from dp_spark.label_model.names import refuse_unused
 from dp_spark.label_model.one_coin import one_coin, one_coin_gradient_descent
@@ -84,13 +84,16 @@ def fit_label_model(
     fitted = replace(fitted, diagnostics=noted)
     if gold is not None:
         fitted = with_calibration(fitted, gold)
-    logger.info(
-        "fitted label model %s: m=%d status=%s steps=%s",
-        fitted.model,
-        counts.num_lfs,
-        fitted.diagnostics["status"],
-        fitted.diagnostics.get("num_steps", 0),
-    )
+    _log(fitted)
     for warning in fitted.warnings:
         logger.warning("%s", warning)
     return fitted
+
+
+def _log(model: LabelModel) -> None:
+    m, status = len(model.lf_names), model.diagnostics["status"]
+    if status == NOT_FITTED["status"]:
+        logger.info("label model %s: m=%d; votes are counted, and the accuracies assumed", model.model, m)
+    else:
+        steps = model.diagnostics.get("num_steps", 0)
+        logger.info("fitted label model %s: m=%d status=%s steps=%s", model.model, m, status, steps)

@@ -13,6 +13,9 @@ from dp_spark.labeling.lf_runs import LFRun
 from dp_spark.report.comparison import Comparison
 from dp_spark.report.scores_text import comparison_lines, score_lines
 
+ASSUMED = "? an accuracy that is assumed: the votes do not tell it"
+NO_INTERVAL = [0.0, 1.0]  # of an accuracy that the votes say nothing about
+
 _ACCURACY_NAMES = {
     "majority_vote_accuracy": "all.majority_vote",
     "label_accuracy": "all.labels",
@@ -104,7 +107,9 @@ def pipeline_text(metrics: Mapping[str, object], directory: str) -> str:
     lines = [f"{metrics['num_data_points']:,} data points, {metrics['num_lfs']} labeling functions", ""]
     titles = ("coverage", "conflicts", "accuracy", "on gold", "weight", "errors", "time")
     lines.append(f"{'labeling function':32s}" + "".join(f" {title:>9s}" for title in titles))
-    lines += [_lf_line(row) for row in _mappings(metrics["lfs"])]
+    lfs = _mappings(metrics["lfs"])
+    lines += [_lf_line(row) for row in lfs]
+    lines += [ASSUMED] if any(map(_is_assumed, lfs)) else []
     scores = metrics["scores"]
     if isinstance(scores, Mapping) and scores:
         lines += ["", *score_lines(scores)]
@@ -125,13 +130,17 @@ def _lf_line(row: Mapping[str, object]) -> str:
     shown = [
         f"{row['coverage']:.3f}",
         f"{row['conflicts']:.3f}",
-        f"{row['accuracy']:.3f}",
+        f"{row['accuracy']:.3f}{'?' if _is_assumed(row) else ''}",
         "-" if gold is None else f"{gold:.3f}",
         f"{row['weight']:.3f}",
         "-" if row["num_errors"] is None else f"{row['num_errors']:,}",
         "in Spark" if share is None else f"{100 * float(str(share)):.0f}%",
     ]
     return f"{row['name']:32s}" + "".join(f" {text:>9s}" for text in shown)
+
+
+def _is_assumed(row: Mapping[str, object]) -> bool:
+    return row["accuracy_interval"] == NO_INTERVAL
 
 
 def _calibration_line(calibration: Mapping[str, float]) -> str:

@@ -20,7 +20,10 @@ def score_lines(scores: Mapping[str, Mapping[str, Mapping[str, object]]]) -> lis
         lines.append(_score_line(f"{title} ({rows} rows)", report["all"]))
         parts = [part for part in _PARTS if report.get(part) and rows == "test"]
         lines += [_score_line(f"  {part}", report[part]) for part in parts]
-    return lines
+    return [
+        *lines,
+        "Ties, and rows without a vote, count as 1/k of a right label; k is the number of classes.",
+    ]
 
 
 def comparison_lines(comparison: Mapping[str, object]) -> list[str]:
