@@ -75,19 +75,21 @@ class Reporter:
     directory: str | None
     clock: Callable[[], float] = time.monotonic
     _last: float = float("-inf")
+    _phase: str = ""
     _pulse: int = 0
 
     def tell(self, progress: Progress, *, at_once: bool = False) -> None:
-        """Write this progress if the last is a second old.
+        """Write this progress if the last is a second old, or of another phase: silence is measured by the phase.
 
         Args:
             progress: its pulse is set here.
             at_once: write it in any case.
         """
         now = self.clock()
-        if self.directory is None or not (at_once or now - self._last >= SECONDS_BETWEEN):
+        is_due = at_once or progress.phase != self._phase or now - self._last >= SECONDS_BETWEEN
+        if self.directory is None or not is_due:
             return
-        self._last, self._pulse = now, self._pulse + 1
+        self._last, self._phase, self._pulse = now, progress.phase, self._pulse + 1
         with contextlib.suppress(OSError):  # the next may succeed; training does not need it
             replace_file(
                 f"{self.directory}/{PROGRESS_FILE}", replace(progress, pulse=self._pulse).to_json().encode()

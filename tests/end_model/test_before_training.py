@@ -110,6 +110,8 @@ def test_progress_is_written_once_a_second_and_tells_the_time_left(tmp_path: Pat
         reporter.tell(Progress("training", step=int(second * 10)))
         written.append(json.loads((tmp_path / "progress.json").read_text())["step"])
     assert written == [0, 0, 10, 10]
+    reporter.tell(Progress("joined"))  # another phase: the driver waits longer for some than for others
+    assert Progress.from_json((tmp_path / "progress.json").read_text()).phase == "joined"
     reporter.tell(Progress("trained"), at_once=True)
     assert Progress.from_json((tmp_path / "progress.json").read_text()).phase == "trained"
     halfway = Progress("training", epoch=1, step=5, num_epochs=4, num_steps=10, rows_per_second=100.0)

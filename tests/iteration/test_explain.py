@@ -42,8 +42,8 @@ def test_the_text_can_be_added_up_by_hand(run):
     assert lines[2:8] == [
         "log-odds of -1 against +1",
         "   +0.0000  class balance",
-        "   -1.0986  a votes +1 (accuracy 0.750, 0.000 to 1.000)",
-        "   +2.1972  b votes -1 (accuracy 0.900, 0.000 to 1.000)",
+        "   -1.0986  a votes +1 (accuracy 0.750, assumed)",
+        "   +2.1972  b votes -1 (accuracy 0.900, assumed)",
         "   +1.0986  total",
         "",
     ]
