@@ -69,6 +69,28 @@ def test_json_gives_the_same_report_back(facts):
     assert RunReport.from_json(report.to_json()) == report
 
 
+def test_a_metric_that_is_not_finite_is_null_in_json_and_a_gap_in_the_page(facts):
+    epochs = ({"loss": 0.5, "accuracy": 0.75}, {"loss": float("inf"), "accuracy": float("nan")})
+    report = RunReport(replace(facts, training=epochs))
+    back = RunReport.from_json(report.to_json())
+    assert back.facts.training == (epochs[0], {"loss": None, "accuracy": None})
+    assert back.to_html() == report.to_html()
+    assert "Training of the end model" in Tags(back.to_html()).text
+
+
+def test_a_plot_that_fails_is_a_note_on_the_page(facts):
+    torn = replace(facts, training=({"loss": "no number"},))
+    text = Tags(RunReport(torn).to_html()).text
+    assert "The plot of training curves could not be drawn: " in text
+    assert "How accurate labeling functions are" in text
+
+
+def test_shares_that_are_of_a_sample_are_said_to_be(facts, page):
+    assert "from a sample" not in page
+    sampled = replace(facts, coverage=replace(facts.coverage, sample_rate=0.25))
+    assert "shares from a sample of 25% of the vote vectors" in Tags(RunReport(sampled).to_html()).text
+
+
 def test_the_page_says_what_was_labeled_and_what_of_it_is_covered(facts, page):
     text = Tags(page).text
     assert "Labels of comments" in text
