@@ -103,7 +103,17 @@ def report_of(run: Run, show_rows: int = 0) -> RunReport:
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
     )
-    facts = facts_of(subject, counts, matrix.lf_runs, model, labels, found or Evaluated.nothing(), drift)
+    facts = facts_of(
+        subject,
+        counts,
+        matrix.lf_runs,
+        model,
+        labels,
+        found or Evaluated.nothing(),
+        drift,
+        configured_model=run.config.label_model.model,
+        is_gold_of_fit=run.config.label_model.gold == run.config.table.gold is not None,
+    )
     return RunReport(replace(facts, training=history or (), rows=rows, notes=tuple(notes)))
 
 
@@ -161,7 +171,7 @@ def _drift(run: Run, matrix: LabelMatrix, class_names: tuple[str, ...]) -> Drift
     """How votes differ between parts of the table; None if there are not two.
 
     Raises:
-        MissingResultError: whatever the reason is that they cannot be read: that is no reason to lose the rest of a report.
+        MissingResultError: whatever keeps them from being read: that is no reason to lose the rest of a report.
     """
     try:
         columns = partition_columns(run.storage, run.config.table.path)

@@ -78,11 +78,10 @@ def render(facts: RunFacts) -> str:
 
 
 def _lf_section(facts: RunFacts) -> Section:
-    k = len(facts.subject.classes)
     return _section(
         "Labeling functions",
-        partial(accuracy_rows, facts.lfs, k),
-        partial(accuracy_dots, facts.lfs, k),
+        partial(accuracy_rows, facts.lfs),
+        partial(accuracy_dots, facts.lfs),
         partial(overlap_matrix, facts.agreement, facts.subject.num_data_points, len(facts.lfs)),
         partial(agreement_dots, facts.agreement),
         partial(unexplained_pairs, facts.agreement),

@@ -1,10 +1,12 @@
 """The report as JSON and as a page: what it says, what it must not let through, how large it gets."""
 
 import re
+import warnings
 from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+import matplotlib
 import numpy as np
 import pytest
 from report.run_facts import made_facts, votes_and_gold
@@ -102,6 +104,22 @@ def test_the_page_says_what_was_labeled_and_what_of_it_is_covered(facts, page):
 
 def test_the_same_numbers_give_the_same_page(facts, page):
     assert RunReport(facts).to_html() == page
+
+
+def test_the_settings_of_a_user_of_matplotlib_do_not_reach_the_page(facts, page):
+    theirs = {"text.usetex": True, "font.size": 20, "axes.facecolor": "black", "lines.linewidth": 9}
+    with matplotlib.rc_context(theirs):
+        assert RunReport(facts).to_html() == page
+        assert matplotlib.rcParams["text.usetex"]
+
+
+def test_names_in_any_script_give_no_warnings(facts):
+    named = replace(facts, lfs=tuple(replace(lf, name=f"規則{at}") for at, lf in enumerate(facts.lfs)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        text = Tags(RunReport(named).to_html()).text
+    assert "規則0" in text
+    assert "could not be drawn" not in text
 
 
 def test_every_labeling_function_has_a_dot_that_says_its_name(facts, page):
