@@ -7,7 +7,8 @@ setting of the user's changes, or is changed.
 import io
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,20 @@ NAME_CHARACTERS = 28
 BLUE, ORANGE, GREY = "#3b82c4", "#e08a1e", "#8a8a8a"  # readable on white and on black, and apart in grey
 _LINES = (("-", BLUE), ("--", ORANGE), (":", GREY))
 _INK = "#0a0b0c"  # stands for the page's own text colour
+_SETTINGS = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "dp_spark",
+    "text.parse_math": False,  # names may hold a "$"
+    "text.color": _INK,
+    "axes.edgecolor": _INK,
+    "axes.labelcolor": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "font.size": 9.0,
+    "legend.frameon": False,
+}
 _STYLE = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>\s*", re.DOTALL)  # would apply to the whole page
 
 
@@ -36,13 +51,10 @@ def svg(title: str, size: tuple[float, float], draw: "Callable[[Axes], None]") -
         size: width and height in inches.
         draw: draws on the axes.
     """
-    import matplotlib
     from matplotlib.figure import Figure
 
     buffer = io.StringIO()
-    with matplotlib.rc_context(), warnings.catch_warnings():
-        _use_own_settings()
-        warnings.simplefilter("ignore")  # of glyphs that its own font lacks: the page's font has them
+    with own_settings(_SETTINGS):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.subplots())
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -50,6 +62,24 @@ def svg(title: str, size: tuple[float, float], draw: "Callable[[Axes], None]") -
     drawn = _STYLE.sub("", buffer.getvalue()).replace(_INK, "currentColor")
     opening = f'<svg role="img" aria-label="{escaped(title)}" style="max-width: 100%; height: auto"'
     return drawn[drawn.index("<svg") :].replace("<svg", opening, 1)
+
+
+@contextmanager
+def own_settings(settings: Mapping[str, object]) -> Iterator[None]:
+    """Matplotlib's defaults but for these settings, in the block, whatever the user has set.
+
+    Nothing is said there of glyphs that Matplotlib's own font lacks: the page's font has them.
+
+    Args:
+        settings: of Matplotlib, by name.
+    """
+    import matplotlib
+
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(matplotlib.RcParams(settings))
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def dots(
@@ -168,21 +198,6 @@ def matrix(title: str, names: Sequence[str], cells: Numbers, axes_names: tuple[s
 
     side = 1.6 + 0.32 * k
     return svg(title, (side + 0.4, side), draw)
-
-
-def _use_own_settings() -> None:
-    """Set Matplotlib up inside a context that puts back what was there."""
-    import matplotlib
-
-    matplotlib.rcdefaults()
-    matplotlib.rc("svg", fonttype="none", hashsalt="dp_spark")
-    matplotlib.rc("text", parse_math=False, color=_INK)  # names may hold a "$"
-    matplotlib.rc("axes", edgecolor=_INK, labelcolor=_INK)
-    matplotlib.rc("axes.spines", top=False, right=False)
-    matplotlib.rc("xtick", color=_INK)
-    matplotlib.rc("ytick", color=_INK)
-    matplotlib.rc("font", size=9.0)
-    matplotlib.rc("legend", frameon=False)
 
 
 def _name_rows(axes: "Axes", names: Sequence[str], title: str) -> None:

@@ -1,17 +1,22 @@
 """The last stage of a run: the report of its results, and what of them is not there."""
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
+
 from dp_spark import __version__
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.errors import MissingResultError
+from dp_spark.errors import DpSparkError, MissingResultError
+from dp_spark.iteration.label_classes import class_titles
 from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.matrix import LabelMatrix
-from dp_spark.labeling.votes import classes_of
+from dp_spark.labeling.votes import Classes
 from dp_spark.report.assemble import facts_of
 from dp_spark.report.drift import drift_of
 from dp_spark.report.evaluated import Evaluated, metrics_digest
@@ -21,7 +26,7 @@ from dp_spark.report.part_votes import count_part_votes
 from dp_spark.report.parts import partition_columns, read_parts
 from dp_spark.report.run_facts import ShownRow, Subject
 from dp_spark.report.run_report import RunReport
-from dp_spark.report.shown_rows import least_certain_rows
+from dp_spark.report.shown_rows import least_certain_rows, refuse_many_rows
 from dp_spark.report.vote_facts import Drift, LFFacts
 from dp_spark.run import (
     Run,
@@ -34,6 +39,8 @@ from dp_spark.run import (
     read_matrix,
 )
 from dp_spark.stage_names import METRICS, REPORT_NUMBERS, REPORT_PAGE
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -51,15 +58,19 @@ def publish_report(run: Run, report: RunReport) -> None:
 
 
 def is_report_current(run: Run) -> bool:
-    """Whether the report that is there was made from the metrics.json that is there.
+    """Whether there is a whole report, and it was made from the metrics.json that is there.
 
     Raises:
-        MissingResultError: if one of them is not there.
+        MissingResultError: if there is no metrics.json.
     """
-    numbers = json.loads(run.storage.read_text(run.path(REPORT_NUMBERS)))
-    return bool(
-        numbers["metrics_digest"] == metrics_digest(json.loads(run.storage.read_text(run.path(METRICS))))
-    )
+    digest = metrics_digest(json.loads(run.storage.read_text(run.path(METRICS))))
+    if not run.storage.exists(run.path(REPORT_PAGE)):
+        return False
+    try:
+        numbers = json.loads(run.storage.read_text(run.path(REPORT_NUMBERS)))
+    except (MissingResultError, ValueError):  # damaged, or from an earlier version: it is made again
+        return False
+    return isinstance(numbers, dict) and numbers.get("metrics_digest") == digest
 
 
 def report_of(run: Run, show_rows: int = 0) -> RunReport:
@@ -73,8 +84,9 @@ def report_of(run: Run, show_rows: int = 0) -> RunReport:
         MissingResultError: if there is no label matrix, or no vote counts of it.
         ValueError: if `show_rows` is negative or too large.
     """
+    refuse_many_rows(show_rows)
     counts, matrix = read_counts(run), read_matrix(run)
-    class_names = _class_names(matrix)
+    class_names = class_titles(Classes(matrix.num_classes, matrix.class_names))
     model, no_model = _or_why(lambda: _label_model_of(run, counts))
     labels, no_labels = _or_why(lambda: count_labels(read_labels(run)[0], class_names))
     found, no_metrics = _or_why(lambda: _metrics_of(run, model))
@@ -91,7 +103,17 @@ def report_of(run: Run, show_rows: int = 0) -> RunReport:
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=__version__,
     )
-    facts = facts_of(subject, counts, matrix.lf_runs, model, labels, found or Evaluated.nothing(), drift)
+    facts = facts_of(
+        subject,
+        counts,
+        matrix.lf_runs,
+        model,
+        labels,
+        found or Evaluated.nothing(),
+        drift,
+        configured_model=run.config.label_model.model,
+        is_gold_of_fit=run.config.label_model.gold == run.config.table.gold is not None,
+    )
     return RunReport(replace(facts, training=history or (), rows=rows, notes=tuple(notes)))
 
 
@@ -108,7 +130,13 @@ def lf_facts_of(run: Run) -> tuple[tuple[LFFacts, ...], int, tuple[str, ...]]:
     model, no_model = _or_why(lambda: _label_model_of(run, counts))
     found, no_metrics = _or_why(lambda: _metrics_of(run, model))
     gold_votes = found.gold_votes if found else {}
-    lfs = lf_facts(counts, _class_names(matrix), matrix.lf_runs, model, gold_votes)
+    lfs = lf_facts(
+        counts,
+        class_titles(Classes(matrix.num_classes, matrix.class_names)),
+        matrix.lf_runs,
+        model,
+        gold_votes,
+    )
     return lfs, counts.num_data_points, tuple(note for note in (no_model, no_metrics) if note)
 
 
@@ -140,11 +168,23 @@ def _metrics_of(run: Run, model: LabelModel | None) -> Evaluated:
 
 
 def _drift(run: Run, matrix: LabelMatrix, class_names: tuple[str, ...]) -> Drift | None:
-    columns = partition_columns(run.storage, run.config.table.path)
-    parts = read_parts(matrix, points_there(run) if columns else None, columns)
-    if parts is None:
-        return None
-    votes = count_part_votes(parts.rows, len(parts.names), len(matrix.lf_names), len(class_names))
+    """How votes differ between parts of the table; None if there are not two.
+
+    Raises:
+        MissingResultError: whatever keeps them from being read: that is no reason to lose the rest of a report.
+    """
+    try:
+        columns = partition_columns(run.storage, run.config.table.path)
+        parts = read_parts(matrix, points_there(run) if columns else None, columns)
+        if parts is None:
+            return None
+        votes = count_part_votes(parts.rows, len(parts.names), len(matrix.lf_names), len(class_names))
+    except (DpSparkError, PySparkException, Py4JJavaError) as problem:
+        logger.warning("left the drift out of the report", exc_info=True)
+        why = str(problem).partition("\n")[0]
+        raise MissingResultError(
+            f"How votes differ between parts of the table is not known: {why}"
+        ) from problem
     return drift_of(votes, parts.by, parts.names, matrix.lf_names, class_names)
 
 
@@ -153,9 +193,3 @@ def _rows(run: Run, num_rows: int, class_names: tuple[str, ...]) -> tuple[ShownR
         return ()
     labels, points = read_labels(run)[0], points_there(run)
     return least_certain_rows(labels, points, run.config.table.key, class_names, num_rows)
-
-
-def _class_names(matrix: LabelMatrix) -> tuple[str, ...]:
-    """The names of the classes, else their votes; of two classes with a sign."""
-    votes = classes_of(matrix.num_classes)
-    return matrix.class_names or tuple(f"{vote:+d}" if len(votes) == 2 else str(vote) for vote in votes)

@@ -11,6 +11,7 @@ from dp_spark.commands.summary import SORTS, lf_table, summary
 from dp_spark.config import parse_config
 from dp_spark.errors import MissingResultError
 from dp_spark.report.run_report import RunReport
+from dp_spark.report.shown_rows import least_certain_rows
 from dp_spark.reporting import METRICS, REPORT_NUMBERS, REPORT_PAGE, is_report_current, report_of
 from dp_spark.run import Run, publish_file
 from dp_spark.stages import run_stage
@@ -115,6 +116,35 @@ def test_a_report_that_was_made_from_other_metrics_is_not_current(run, evaluated
     publish_file(over, METRICS, before.encode())
 
 
+def test_a_report_of_which_a_part_is_missing_or_damaged_is_not_current(run, evaluated):
+    path = run.path(REPORT_NUMBERS)
+    before = run.storage.read_text(path)
+    for damaged in ("{", "[]", "{}"):
+        run.storage.write_text(path, damaged)
+        assert not is_report_current(run)
+    run.storage.delete(path)
+    assert not is_report_current(run)
+    run.storage.write_text(path, before)
+    assert is_report_current(run)
+
+
+def test_a_drift_that_spark_cannot_find_is_a_note(run, evaluated, tmp_path):
+    (tmp_path / "day=1").mkdir()
+    (tmp_path / "day=1" / "part.parquet").write_text("damaged")
+    table = run.config.table.model_copy(update={"path": str(tmp_path)})
+    facts = report_of(replace(run, config=run.config.model_copy(update={"table": table}))).facts
+    assert facts.drift is None
+    assert any("between parts of the table is not known" in note for note in facts.notes)
+
+
+def test_a_shown_row_of_two_most_probable_classes_is_tied(spark):
+    labels = spark.createDataFrame(
+        [(1, 0.5 + 1e-12, 2), (2, 0.75, 1)], "id long, prob_label double, num_votes int"
+    )
+    rows = least_certain_rows(labels, spark.range(1, 3), ["id"], ["ham", "spam"], 2)
+    assert [row.label for row in rows] == ["tied", "spam"]
+
+
 def test_the_report_on_demand_replaces_an_older_one_and_shows_rows_if_asked(run, evaluated):
     assert "<script>free" not in run.storage.read_text(run.path(REPORT_PAGE))
     assert "&lt;script&gt;free" not in run.storage.read_text(run.path(REPORT_PAGE))
@@ -135,6 +165,11 @@ def test_the_report_on_demand_replaces_an_older_one_and_shows_rows_if_asked(run,
 def test_a_report_shows_no_table(run, evaluated, num_rows):
     with pytest.raises(ValueError, match=f"show_rows is {num_rows}: expected 0 to 100"):
         write_report(run, show_rows=num_rows)
+
+
+def test_too_many_rows_are_refused_before_anything_is_read(run, tmp_path):
+    with pytest.raises(ValueError, match="show_rows is 101"):
+        report_of(replace(run, directory=str(tmp_path)), show_rows=101)
 
 
 @pytest.mark.parametrize("sort", ["", *SORTS])

@@ -1,7 +1,6 @@
 """The verb `report`: makes the report of a run from the results that are there."""
 
 import json
-from dataclasses import replace
 
 from dp_spark.commands.outcome import Outcome
 from dp_spark.reporting import publish_report, report_of
@@ -21,7 +20,7 @@ def write_report(run: Run, show_rows: int = 0) -> Outcome:
         ValueError: if `show_rows` is another number.
     """
     report = report_of(run, show_rows)
-    publish_report(replace(run, overwrite=True), report)
+    publish_report(run, report)
     facts = report.facts
     lines = [facts.quality.headline]
     lines += [f"{at}. {sentence}" for at, sentence in enumerate(facts.advice, start=1)]

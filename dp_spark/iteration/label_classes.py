@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dp_spark.label_model.confidence import predicted_shares
+from dp_spark.label_model.confidence import TIED, predicted_shares
 from dp_spark.label_model.model import LabelModel, Vector
 from dp_spark.labeling.matrix import LabelMatrix
 from dp_spark.labeling.votes import Classes, Votes
 from dp_spark.labels.label import check_same_lfs
 
-TIED, UNCOVERED = "tied", "uncovered"
+UNCOVERED = "uncovered"
 
 Positions = npt.NDArray[np.int64]
 

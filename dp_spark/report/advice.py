@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from dp_spark.label_model.calibration import Calibration
+from dp_spark.label_model.names import USE_DEPENDENCIES, USE_PRIORS
 from dp_spark.labeling.lf_runs import SLOW_SHARE
 from dp_spark.report.quality import VOTE_COUNTS
 from dp_spark.report.run_facts import Coverage, Quality, Subject
@@ -29,6 +30,7 @@ def advice_of(
     agreement: Agreement,
     calibration: Calibration | None,
     drift: Drift | None,
+    configured_model: str,
 ) -> tuple[str, ...]:
     """What to fix first, at most MAX_ADVICE sentences.
 
@@ -40,18 +42,19 @@ def advice_of(
         agreement: between them.
         calibration: of the labels against gold, or None.
         drift: between parts of the table, or None.
+        configured_model: label_model.model of the configuration.
     """
-    chance = 1 / len(subject.classes)
+    num_classes = len(subject.classes)
     found = [
         *_failures(lfs, subject.num_data_points, many=True),
-        *_below_chance(lfs, chance),
+        *_below_chance(lfs, num_classes),
         *_counted(subject, quality),
-        *_overconfident(calibration),
+        *_overconfident(calibration, configured_model),
         *_uncovered(coverage),
         *_dependent(agreement),
-        *_resembling(agreement),
+        *_resembling(agreement, configured_model),
         *_drifting(drift),
-        *_near_chance(lfs, chance),
+        *_near_chance(lfs, num_classes),
         *_underconfident(calibration),
         *_failures(lfs, subject.num_data_points, many=False),
         *_silent(lfs),
@@ -77,8 +80,8 @@ def _failures(lfs: Sequence[LFFacts], num_data_points: int, *, many: bool) -> It
         )
 
 
-def _below_chance(lfs: Sequence[LFFacts], chance: float) -> Iterator[str]:
-    bad = [lf for lf in lfs if _is_below(lf, chance)]
+def _below_chance(lfs: Sequence[LFFacts], num_classes: int) -> Iterator[str]:
+    bad = [lf for lf in lfs if _is_below(lf, num_classes)]
     bad.sort(key=lambda lf: -lf.num_votes)
     if bad:
         shown = [_accuracy_text(lf) for lf in bad[:_MAX_NAMES]]
@@ -88,14 +91,15 @@ def _below_chance(lfs: Sequence[LFFacts], chance: float) -> Iterator[str]:
         )
 
 
-def _is_below(lf: LFFacts, chance: float) -> bool:
+def _is_below(lf: LFFacts, num_classes: int) -> bool:
+    """Whether its votes speak against their class: worse than a guess, and of no positive log-odds."""
     if lf.num_judged >= LEAST_JUDGED and lf.empirical_accuracy is not None:
-        return lf.empirical_accuracy < chance
-    return lf.interval is not None and lf.interval[1] < chance
+        return lf.empirical_accuracy < min(lf.chance, 1 / num_classes)
+    return lf.interval is not None and lf.interval[1] < lf.chance and (lf.weight or 0.0) <= 0
 
 
-def _near_chance(lfs: Sequence[LFFacts], chance: float) -> Iterator[str]:
-    near = [lf for lf in lfs if _is_near(lf, chance) and not _is_below(lf, chance)]
+def _near_chance(lfs: Sequence[LFFacts], num_classes: int) -> Iterator[str]:
+    near = [lf for lf in lfs if _is_near(lf) and not _is_below(lf, num_classes)]
     near.sort(key=lambda lf: -lf.num_votes)
     if near:
         shown = [_accuracy_text(lf) for lf in near[:_MAX_NAMES]]
@@ -105,12 +109,12 @@ def _near_chance(lfs: Sequence[LFFacts], chance: float) -> Iterator[str]:
         )
 
 
-def _is_near(lf: LFFacts, chance: float) -> bool:
+def _is_near(lf: LFFacts) -> bool:
     """Whether a guess would do as well, as far as anything is known of its accuracy."""
     if lf.num_judged >= LEAST_JUDGED and lf.empirical_accuracy is not None:
-        error = float(np.sqrt(chance * (1 - chance) / lf.num_judged))
-        return lf.empirical_accuracy <= chance + max(2 * error, LEAST_GAIN)
-    return lf.interval is not None and lf.interval[0] <= chance <= lf.interval[1]
+        error = float(np.sqrt(lf.chance * (1 - lf.chance) / lf.num_judged))
+        return lf.empirical_accuracy <= lf.chance + max(2 * error, LEAST_GAIN)
+    return lf.interval is not None and lf.interval[0] <= lf.chance
 
 
 def _counted(subject: Subject, quality: Quality) -> Iterator[str]:
@@ -126,12 +130,13 @@ def _counted(subject: Subject, quality: Quality) -> Iterator[str]:
         )
 
 
-def _overconfident(calibration: Calibration | None) -> Iterator[str]:
+def _overconfident(calibration: Calibration | None, configured_model: str) -> Iterator[str]:
+    priors = " and prior_accuracies" if configured_model in USE_PRIORS else ""
     if calibration and calibration.is_miscalibrated and (calibration.z or 0.0) > 0:
         yield (
             f"Labels are surer than they are right: {calibration.mean_confidence:.1%} sure on average, "
-            f"{calibration.accuracy:.1%} right. Name labeling functions that err together in "
-            "label_model.dependencies, or check class_balance and prior_accuracies."
+            f"{calibration.accuracy:.1%} right. If labeling functions err together, "
+            f"{_if_auto(configured_model)}name them in label_model.dependencies, or check class_balance{priors}."
         )
 
 
@@ -163,7 +168,7 @@ def _dependent(agreement: Agreement) -> Iterator[str]:
         )
 
 
-def _resembling(agreement: Agreement) -> Iterator[str]:
+def _resembling(agreement: Agreement, configured_model: str) -> Iterator[str]:
     pairs = [
         p for p in agreement.unexplained if p.is_unexplained and not p.is_dependent and (p.score or 0.0) > 0
     ]
@@ -172,7 +177,8 @@ def _resembling(agreement: Agreement) -> Iterator[str]:
         more = f" (the worst of {len(pairs)} such pairs)" if len(pairs) > 1 else ""
         yield (
             f"{_quoted([worst.first, worst.second])} agree on {worst.agreement:.0%} of the rows they share, expected "
-            f"{worst.expected:.0%}{more}. If they look at the same thing, name them in label_model.dependencies."
+            f"{worst.expected:.0%}{more}. If they look at the same thing, "
+            f"{_if_auto(configured_model)}name them in label_model.dependencies."
         )
 
 
@@ -214,6 +220,11 @@ def _slow(lfs: Sequence[LFFacts]) -> Iterator[str]:
             f"{_names(slow[:1])} took {slow[0].share_of_time:.0%} of the time of all labeling functions. Write it for "
             "batches, or as patterns or a Spark expression."
         )
+
+
+def _if_auto(configured_model: str) -> str:
+    """What comes before naming dependencies: another label model, if the configured one would refuse them."""
+    return "" if configured_model in USE_DEPENDENCIES else "take label_model.model = 'auto' and "
 
 
 def _accuracy_text(lf: LFFacts) -> str:

@@ -22,6 +22,9 @@ def facts_of(
     labels: LabelHistogram | None,
     evaluated: Evaluated,
     drift: Drift | None,
+    *,
+    configured_model: str,
+    is_gold_of_fit: bool,
 ) -> RunFacts:
     """All numbers but those of the training, of rows of the data, and of what is missing.
 
@@ -33,22 +36,24 @@ def facts_of(
         labels: the histogram of the label table, or None before it is written.
         evaluated: what metrics.json says.
         drift: between parts of the table, or None if there are not two.
+        configured_model: label_model.model of the configuration.
+        is_gold_of_fit: whether the gold labels of the evaluation were given to the fit.
     """
     lfs = lf_facts(counts, subject.classes, runs, model, evaluated.gold_votes)
     coverage, agreement = coverage_of(counts), agreement_of(counts, model)
     calibration = evaluated.calibration or (calibration_of_fit(model.diagnostics) if model else None)
-    quality = quality_of(model, labels, evaluated.scores, calibration, agreement, lfs)
+    quality = quality_of(model, labels, evaluated.scores, calibration, agreement, lfs, is_gold_of_fit)
     return RunFacts(
         subject=subject,
         coverage=coverage,
         quality=quality,
-        advice=advice_of(subject, coverage, quality, lfs, agreement, calibration, drift),
+        advice=advice_of(subject, coverage, quality, lfs, agreement, calibration, drift, configured_model),
         lfs=lfs,
         agreement=agreement,
         class_balance=tuple(model.class_balance.tolist()) if model else (),
         labels=labels,
         calibration=calibration,
-        is_calibrated_on_fit=calibration is not None and evaluated.calibration is None,
+        is_calibrated_on_fit=calibration is not None and (is_gold_of_fit or evaluated.calibration is None),
         scores=evaluated.scores,
         differences=evaluated.differences,
         verdict=evaluated.verdict,

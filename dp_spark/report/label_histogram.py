@@ -7,13 +7,12 @@ import numpy as np
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from dp_spark.label_model.confidence import TIE_TOLERANCE
+from dp_spark.label_model.confidence import TIE_TOLERANCE, TIED
 from dp_spark.labels.label import NUM_VOTES, PROB_LABEL
 from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.report.vote_facts import LabelBucket, LabelClass, LabelHistogram
 
 NUM_BUCKETS = 20  # of probability, from 0 to 1
-TIED = "tied"
 
 
 def count_labels(labels: DataFrame, class_names: Sequence[str]) -> LabelHistogram:

@@ -62,10 +62,17 @@ def _of_lf(
         weight=float(model.weights[i]) if model else None,
         empirical_accuracy=gold_votes[0] / num_judged if num_judged else None,
         num_judged=num_judged,
+        chance=_chance(counts.votes_per_class[i], model),
         num_errors=run.num_errors if run else None,
         seconds=run.seconds if run else None,
         share_of_time=run.share_of_time if run else None,
     )
+
+
+def _chance(votes: np.ndarray, model: LabelModel | None) -> float:
+    """P(vote is right) of as many votes for each class, (k,), on rows at random."""
+    balance = model.class_balance if model else np.full(len(votes), 1 / len(votes))
+    return float(votes @ balance / votes.sum()) if votes.sum() else 1 / len(votes)
 
 
 def _known_interval(model: LabelModel, position: int) -> Interval | None:

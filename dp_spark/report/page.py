@@ -4,7 +4,9 @@ The page holds no script and loads nothing, and says so to the browser (Content-
 of labeling functions or values of rows can do nothing but be read.
 """
 
+import logging
 from dataclasses import dataclass
+from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -19,6 +21,8 @@ from dp_spark.report.plots.training_plots import training_curves
 from dp_spark.report.run_facts import RunFacts
 from dp_spark.report.words import printable, share_text
 
+logger = logging.getLogger(__name__)
+
 TEMPLATE = "report.html.jinja"
 MAX_TABLE_ROWS = 1_000  # labeling functions in the table at the end; report.json has all
 MAX_NAME_CHARACTERS = 200  # of a labeling function in that table
@@ -31,11 +35,13 @@ class Section:
 
     Attributes:
         title: of the subject.
-        plots: of it; at least one.
+        plots: of it; those that could be drawn.
+        notes: what could not be drawn, and why.
     """
 
     title: str
     plots: tuple[Plot, ...]
+    notes: tuple[str, ...]
 
 
 def render(facts: RunFacts) -> str:
@@ -65,20 +71,20 @@ def render(facts: RunFacts) -> str:
         facts=facts,
         title=printable(facts.subject.table.rstrip("/").rpartition("/")[2] or facts.subject.table),
         sections=[section for section in sections if section.plots],
+        notes=[*facts.notes, *(note for section in sections for note in section.notes)],
         lfs=facts.lfs[:MAX_TABLE_ROWS],
         has_gold=any(lf.num_judged for lf in facts.lfs),
     )
 
 
 def _lf_section(facts: RunFacts) -> Section:
-    k = len(facts.subject.classes)
     return _section(
         "Labeling functions",
-        accuracy_rows(facts.lfs, k),
-        accuracy_dots(facts.lfs, k),
-        overlap_matrix(facts.agreement, facts.subject.num_data_points, len(facts.lfs)),
-        agreement_dots(facts.agreement),
-        unexplained_pairs(facts.agreement),
+        partial(accuracy_rows, facts.lfs),
+        partial(accuracy_dots, facts.lfs),
+        partial(overlap_matrix, facts.agreement, facts.subject.num_data_points, len(facts.lfs)),
+        partial(agreement_dots, facts.agreement),
+        partial(unexplained_pairs, facts.agreement),
     )
 
 
@@ -87,22 +93,37 @@ def _label_section(facts: RunFacts) -> Section:
     shown = next((name for name in CONFUSIONS if name in facts.scores), None)
     return _section(
         "Labels",
-        label_histogram(labels, classes) if labels else None,
-        class_bars(labels) if labels else None,
-        score_rows(facts.scores),
-        calibration_dots(calibration, len(classes), facts.is_calibrated_on_fit) if calibration else None,
-        confusion_matrix(facts.scores[shown].all, classes, shown) if shown else None,
+        partial(label_histogram, labels, classes) if labels else None,
+        partial(class_bars, labels) if labels else None,
+        partial(score_rows, facts.scores),
+        partial(calibration_dots, calibration, len(classes), facts.is_calibrated_on_fit)
+        if calibration
+        else None,
+        partial(confusion_matrix, facts.scores[shown].all, classes, shown) if shown else None,
     )
 
 
 def _end_section(facts: RunFacts) -> Section:
-    drift, training = drift_panels(facts.drift) if facts.drift else None, training_curves(facts.training)
-    titles = [title for title, plot in (("parts of the table", drift), ("training", training)) if plot]
-    return _section(" and ".join(titles).capitalize(), drift, training)
+    drift = _section("parts of the table", partial(drift_panels, facts.drift) if facts.drift else None)
+    training = _section("training", partial(training_curves, facts.training))
+    titles = [section.title for section in (drift, training) if section.plots]
+    plots, notes = drift.plots + training.plots, drift.notes + training.notes
+    return Section(" and ".join(titles).capitalize(), plots, notes)
 
 
-def _section(title: str, *plots: Plot | None) -> Section:
-    return Section(title, tuple(plot for plot in plots if plot))
+def _section(title: str, *drawings: partial[Plot] | partial[Plot | None] | None) -> Section:
+    plots: list[Plot] = []
+    notes: list[str] = []
+    for drawing in (drawing for drawing in drawings if drawing):
+        try:
+            plots += filter(None, [drawing()])
+        except (
+            Exception
+        ) as problem:  # whatever it is: the results are complete, and the numbers are in the page
+            name = drawing.func.__name__.replace("_", " ")
+            logger.warning("left a plot out of the report: %s", name, exc_info=True)
+            notes.append(f"The plot of {name} could not be drawn: {type(problem).__name__}: {problem}")
+    return Section(title, tuple(plots), tuple(notes))
 
 
 def _clean(text: str) -> str:

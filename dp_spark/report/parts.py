@@ -27,6 +27,7 @@ MAX_VALUES = 10_000  # of partition columns, and files
 MAX_LEVELS = 5  # of partition directories
 CONSECUTIVE = "consecutive rows of the label matrix"
 _FILE, _OFFSET, _ROW = "_dp_spark_file", "_dp_spark_offset", "_dp_spark_row"
+_VALUE = "_dp_spark_value_"  # and a number: beside the columns of a user's table
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,13 @@ def _by_values(matrix: LabelMatrix, points: DataFrame, columns: Sequence[str]) -
     if not 1 < len(found) <= MAX_VALUES:
         return None
     types = [points.schema[name].dataType for name in columns]
-    schema = StructType([StructField(f"c{i}", kind) for i, kind in enumerate(types)])
+    schema = StructType([StructField(f"{_VALUE}{i}", kind) for i, kind in enumerate(types)])
     num_parts = min(len(found), MAX_PARTS)
     at = [i * num_parts // len(found) for i in range(len(found))]
     parts = [(*row, part) for row, part in zip(found, at, strict=True)]
     lookup = points.sparkSession.createDataFrame(parts, schema.add(PART_COLUMN, IntegerType()))
     rows = _with_columns(matrix, points, columns)
-    same = [quoted(name).eqNullSafe(F.col(f"c{i}")) for i, name in enumerate(columns)]
+    same = [quoted(name).eqNullSafe(F.col(f"{_VALUE}{i}")) for i, name in enumerate(columns)]
     joined = rows.join(F.broadcast(lookup), on=same, how="inner").select(VOTES_COLUMN, PART_COLUMN)
     ends = [(at.index(part), len(at) - 1 - at[::-1].index(part)) for part in range(num_parts)]
     names = tuple(_text(found[a]) if a == b else f"{_text(found[a])} to {_text(found[b])}" for a, b in ends)

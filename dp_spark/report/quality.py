@@ -17,6 +17,7 @@ from dp_spark.report.vote_facts import Agreement, LabelHistogram, LFFacts
 VOTE_COUNTS = ("majority_vote", "specific_vote")  # label models that fit no accuracies
 GOLD_SCORES = "all.labels"
 _NO_GOLD = "There are no gold labels: nothing outside of the votes says whether labels are right."
+_OPTIMISTIC = "These gold labels were given to the fit: on others, fewer labels may be right."
 LEAST_GOLD = 10  # rows, to say how good labels are
 _BALANCE = {
     "given": "The class balance was given in the configuration.",
@@ -32,6 +33,7 @@ def quality_of(
     calibration: Calibration | None,
     agreement: Agreement,
     lfs: Sequence[LFFacts],
+    is_gold_of_fit: bool,
 ) -> Quality:
     """The verdict on the labels.
 
@@ -42,16 +44,17 @@ def quality_of(
         calibration: of the labels against gold, or None.
         agreement: between labeling functions.
         lfs: all of them.
+        is_gold_of_fit: whether the gold labels of the scores were given to the fit.
     """
     if model is None:
         return Quality(
             "No label model is fitted yet: there are no labels to judge.", None, None, "nothing", (), ()
         )
-    reasons = (*_gold_reasons(calibration, lfs), *_fit_reasons(model, agreement))
+    reasons = (*_gold_reasons(calibration, () if is_gold_of_fit else lfs), *_fit_reasons(model, agreement))
     doubts = tuple(_doubts(model, agreement))
     report = scores.get(GOLD_SCORES)
     if report and report.all.accuracy is not None and report.all.num_data_points >= LEAST_GOLD:
-        return _by_gold(report, reasons, doubts)
+        return _by_gold(report, reasons, (_OPTIMISTIC, *doubts) if is_gold_of_fit else doubts)
     if calibration and calibration.num_gold >= LEAST_GOLD and calibration.accuracy is not None:
         return _by_fitted_gold(calibration, reasons, doubts)
     return _by_model(model, labels, reasons, (_NO_GOLD, *doubts))
@@ -93,8 +96,7 @@ def _by_fitted_gold(calibration: Calibration, reasons: tuple[str, ...], doubts: 
         f"{calibration.accuracy:.1%} of the labels are right on {calibration.num_gold:,} rows with votes and gold that "
         "the fit was given."
     )
-    optimistic = "These gold labels were given to the fit: on others, fewer labels may be right."
-    return Quality(headline, calibration.accuracy, None, "gold", reasons, (optimistic, *doubts))
+    return Quality(headline, calibration.accuracy, None, "gold", reasons, (_OPTIMISTIC, *doubts))
 
 
 def _gold_reasons(calibration: Calibration | None, lfs: Sequence[LFFacts]) -> list[str]:

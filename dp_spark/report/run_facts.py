@@ -77,7 +77,7 @@ class ShownRow:
     Attributes:
         values: texts by column, cut off where they are long.
         prob_label: of its most probable class.
-        label: what that class is called.
+        label: what that class is called; "tied" for several most probable classes.
         num_votes: on it.
     """
 
@@ -103,7 +103,7 @@ class RunFacts:
         scores: against gold, by rows and table, such as "test.labels".
         differences: of the end model to the other tables, on test rows.
         verdict: whether the end model generalises, one sentence; empty without gold.
-        training: the metrics of every epoch of the end model.
+        training: the metrics of every epoch of the end model; None for what is not finite.
         drift: between parts of the table.
         rows: some of the data points, where it was asked for: the least certain labels first.
         warnings: of the label model.
@@ -125,7 +125,7 @@ class RunFacts:
     scores: Mapping[str, Report]
     differences: tuple[Difference, ...]
     verdict: str
-    training: tuple[Mapping[str, float], ...]
+    training: tuple[Mapping[str, float | None], ...]
     drift: Drift | None
     rows: tuple[ShownRow, ...]
     warnings: tuple[str, ...]

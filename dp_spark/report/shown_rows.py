@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from dp_spark.label_model.confidence import TIE_TOLERANCE, TIED
 from dp_spark.labels.label import NUM_VOTES
 from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.report.label_histogram import probabilities
@@ -31,11 +32,7 @@ def least_certain_rows(
     Raises:
         ValueError: if `num_rows` is another number.
     """
-    if not 0 <= num_rows <= MAX_SHOWN_ROWS:
-        raise ValueError(
-            f"show_rows is {num_rows}: expected 0 to {MAX_SHOWN_ROWS}. A report is no place for more rows of the data; "
-            "read the label table for them."
-        )
+    refuse_many_rows(num_rows)
     if num_rows == 0:
         return ()
     probs = labels.select(
@@ -56,11 +53,27 @@ def least_certain_rows(
     return tuple(_shown(row, points.columns, class_names) for row in found)
 
 
+def refuse_many_rows(num_rows: int) -> None:
+    """Refuse to show so many rows.
+
+    Args:
+        num_rows: 0 to MAX_SHOWN_ROWS.
+
+    Raises:
+        ValueError: if it is another number.
+    """
+    if not 0 <= num_rows <= MAX_SHOWN_ROWS:
+        raise ValueError(
+            f"show_rows is {num_rows}: expected 0 to {MAX_SHOWN_ROWS}. A report is no place for more rows of the data; "
+            "read the label table for them."
+        )
+
+
 def _shown(row: Row, columns: Sequence[str], class_names: Sequence[str]) -> ShownRow:
     values, probs, num_votes = row
-    best = max(range(len(probs)), key=probs.__getitem__)
+    best = [name for name, prob in zip(class_names, probs, strict=True) if prob >= max(probs) - TIE_TOLERANCE]
     shown = {name: _cut(value) for name, value in zip(columns, values, strict=True)}
-    return ShownRow(shown, float(probs[best]), class_names[best], int(num_votes))
+    return ShownRow(shown, float(max(probs)), best[0] if len(best) == 1 else TIED, int(num_votes))
 
 
 def _cut(text: str | None) -> str:

@@ -18,6 +18,8 @@ class LFFacts:
         accuracy, interval, weight: what the label model makes of it; the interval is None where the votes say nothing.
         empirical_accuracy: on rows with gold.
         num_judged: how many of its votes are on rows with gold.
+        chance: P(vote is right) if its votes were cast on rows at random: the sum over the classes of their share of
+            its votes times P(y = c), all classes equally frequent before a fit.
         num_errors: on how many data points it failed.
         seconds, share_of_time: of Python; None inside Spark.
     """
@@ -34,6 +36,7 @@ class LFFacts:
     weight: float | None
     empirical_accuracy: float | None
     num_judged: int
+    chance: float
     num_errors: int | None
     seconds: float | None
     share_of_time: float | None

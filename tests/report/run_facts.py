@@ -53,6 +53,7 @@ def made_facts(
     errors=(),
     scale=1,
     table=TABLE,
+    is_gold_of_fit=False,
 ):
     """The facts of a run with these votes; `gold` as if evaluated on them, `scale` as if every row came so often."""
     counts = VoteCounts.from_votes(votes, len(class_names), lf_names)
@@ -89,7 +90,17 @@ def made_facts(
         "2026-01-05 06:00 UTC",
         "0.1.0",
     )
-    return facts_of(subject, counts, runs, fitted, labels, evaluated, drift)
+    return facts_of(
+        subject,
+        counts,
+        runs,
+        fitted,
+        labels,
+        evaluated,
+        drift,
+        configured_model=model,
+        is_gold_of_fit=is_gold_of_fit,
+    )
 
 
 def scaled(counts, times):

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 from report.run_facts import made_facts, votes_and_gold
 
+from dp_spark.counting.vote_counts import VoteCounts
+from dp_spark.label_model.fit import MODELS, fit_label_model
+from dp_spark.label_model.names import USE_DEPENDENCIES, USE_PRIORS
 from dp_spark.report.advice import MAX_ADVICE, advice_of
+from dp_spark.report.lf_facts import lf_facts
+from dp_spark.report.quality import quality_of
 from dp_spark.report.run_facts import Coverage, Quality
+from dp_spark.report.scores import Report, Scores
 from dp_spark.report.vote_facts import Agreement, Drift, LFDrift, LFFacts, Pair, Part
 
 NO_PAIRS = Agreement((), (), 1, 0, (), 0, 0, None, ())
@@ -24,13 +30,28 @@ def subject():
 def lf(name, **changes):
     """A labeling function that nothing is wrong with, but for the changes."""
     good = LFFacts(
-        name, "row", {"ham": 50, "spam": 50}, 100, 0.1, 0.1, 0.0, 0.9, (0.8, 1.0), 2.0, None, 0, 0, 1.0, 0.1
+        name,
+        "row",
+        {"ham": 50, "spam": 50},
+        100,
+        0.1,
+        0.1,
+        0.0,
+        0.9,
+        (0.8, 1.0),
+        2.0,
+        None,
+        0,
+        0.5,
+        0,
+        1.0,
+        0.1,
     )
     return replace(good, **changes)
 
 
-def advice(subject, *lfs, coverage=ALL, quality=GOOD, agreement=NO_PAIRS, drift=None):
-    return advice_of(subject, coverage, quality, lfs or (lf("a"),), agreement, None, drift)
+def advice(subject, *lfs, coverage=ALL, quality=GOOD, agreement=NO_PAIRS, drift=None, model="auto"):
+    return advice_of(subject, coverage, quality, lfs or (lf("a"),), agreement, None, drift, model)
 
 
 def test_where_nothing_is_wrong_nothing_is_to_fix(subject):
@@ -41,7 +62,7 @@ def test_where_nothing_is_wrong_nothing_is_to_fix(subject):
     ("changes", "sentence"),
     [
         ({"num_errors": 31}, "'x' failed 31 times and abstained there (the worst on 3.1% of the rows)"),
-        ({"accuracy": 0.3, "interval": (0.2, 0.4)}, "'x' is right less often than a guess (30%, 95% interval 20%"),
+        ({"accuracy": 0.3, "interval": (0.2, 0.4), "weight": -0.8}, "'x' is right less often than a guess (30%, 95%"),
         ({"empirical_accuracy": 0.4, "num_judged": 50}, "'x' is right less often than a guess (40% on gold)"),
         ({"accuracy": 0.6, "interval": (0.4, 0.7)}, "'x' may be no better than a guess (60%, 95% interval 40%"),
         ({"empirical_accuracy": 0.53, "num_judged": 900}, "'x' may be no better than a guess (53% on gold)"),
@@ -58,8 +79,29 @@ def test_gold_labels_overrule_an_estimate(subject):
     assert advice(subject, lf("x", interval=(0.3, 0.6), empirical_accuracy=0.95, num_judged=100)) == ()
 
 
+def test_a_vote_for_a_rare_class_may_be_wrong_more_often_than_right(subject):
+    rare = {"votes": {"spam": 100}, "chance": 0.05}
+    estimated = lf("x", accuracy=0.4, interval=(0.35, 0.45), weight=2.5, **rare)
+    judged = lf("y", empirical_accuracy=0.4, num_judged=100, **rare)
+    assert advice(subject, estimated, judged) == ()
+    (said,) = advice(subject, lf("z", accuracy=0.04, interval=(0.03, 0.2), weight=0.1, **rare))
+    assert said.startswith("'z' may be no better than a guess")
+
+
+def test_a_guess_is_as_good_as_the_classes_that_are_voted_for_are_frequent():
+    votes = np.array([[1, -1, 1, 0]] * 10 + [[0, -1, -1, 0]] * 30, dtype=np.int8)
+    model = fit_label_model(VoteCounts.from_votes(votes), "majority_vote", class_balance=[0.9, 0.1])
+    facts = lf_facts(VoteCounts.from_votes(votes), ("ham", "spam"), [], model, {})
+    mixed = 10 / 40 * 0.1 + 30 / 40 * 0.9
+    assert [lf.chance for lf in facts] == pytest.approx([0.1, 0.9, mixed, 0.5])
+
+
 def test_few_failures_come_after_what_makes_labels_wrong(subject):
-    few, many, wrong = lf("few", num_errors=1), lf("many", num_errors=5), lf("wrong", interval=(0.1, 0.3))
+    few, many, wrong = (
+        lf("few", num_errors=1),
+        lf("many", num_errors=5),
+        lf("wrong", interval=(0.1, 0.3), weight=-1.4),
+    )
     big = replace(subject, num_data_points=4000)
     assert [s.split("'")[1] for s in advice(big, few, wrong)] == ["wrong", "few"]
     assert [s.split("'")[1] for s in advice(big, many, wrong)] == ["many", "wrong"]
@@ -79,6 +121,19 @@ def test_uncovered_rows_dependent_groups_and_unexplained_pairs_are_named(subject
     assert len(said) == 3
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_dependencies_and_priors_are_named_only_to_label_models_that_take_them(subject, model):
+    pair = Pair("e", "f", 80, 0.9, 0.7, 6.0, is_unexplained=True)
+    (said,) = advice(subject, agreement=replace(NO_PAIRS, unexplained=(pair,)), model=model)
+    assert ("label_model.model = 'auto'" not in said) is (model in USE_DEPENDENCIES)
+    votes, gold = votes_and_gold([0.9] * 5, [1.0] * 5, 2000)
+    wrong = np.random.default_rng(1).random(2000) < 0.3
+    sure = made_facts(np.where(wrong[:, None], -votes, votes), gold=gold)  # all err together
+    said = advice_of(subject, ALL, GOOD, (lf("a"),), NO_PAIRS, sure.calibration, None, model)[0]
+    assert ("label_model.model = 'auto'" not in said) is (model in USE_DEPENDENCIES)
+    assert ("prior_accuracies" in said) is (model in USE_PRIORS)
+
+
 def test_drift_is_named_with_where_it_goes(subject):
     parts = (Part("Monday", 10), Part("Tuesday", 10))
     drifting = LFDrift("x", 99.0, 1, True, "spam", 0.3, 0.2, (0.1, 0.5), (0.1, 0.5))
@@ -90,7 +145,7 @@ def test_drift_is_named_with_where_it_goes(subject):
 def test_there_are_at_most_five_sentences_and_names_are_cut(subject):
     faults = [
         lf("y" * 300, num_errors=900),
-        lf("b", interval=(0.1, 0.3)),
+        lf("b", interval=(0.1, 0.3), weight=-1.4),
         lf("c", interval=(0.4, 0.6)),
         lf("d", votes={}, num_votes=0),
         lf("e", seconds=900.0, share_of_time=0.9),
@@ -113,6 +168,21 @@ def test_gold_labels_have_the_first_word():
     assert f"on {covered.sum():,} rows with votes and gold" in facts.quality.headline
     is_said = any(reason.startswith("Confidence meets truth") for reason in facts.quality.reasons)
     assert is_said is not facts.calibration.is_miscalibrated
+
+
+def test_gold_labels_that_the_fit_was_given_are_no_check_from_outside():
+    votes, gold = votes_and_gold([0.9, 0.85, 0.8, 0.75, 0.7], [0.5] * 5)
+    apart, same = (made_facts(votes, gold=gold, is_gold_of_fit=is_same) for is_same in (False, True))
+    assert not apart.is_calibrated_on_fit
+    assert same.is_calibrated_on_fit
+    all_rows = Scores(600, 300, 0.9, None, None, None, None, None, None, (), (), (), {})
+    scores = {"all.labels": Report(all_rows, None, None, 0)}
+    model = fit_label_model(VoteCounts.from_votes(votes))
+    for facts, is_same in ((apart, False), (same, True)):
+        quality = quality_of(model, None, scores, facts.calibration, facts.agreement, facts.lfs, is_same)
+        assert quality.source == "gold"
+        assert any("were given to the fit" in doubt for doubt in quality.doubts) is is_same
+        assert any(reason.startswith("Estimates meet truth") for reason in quality.reasons) is not is_same
 
 
 def test_without_gold_the_label_model_is_quoted_and_that_it_is_unchecked_is_said():

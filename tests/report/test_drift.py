@@ -102,6 +102,18 @@ def test_parts_are_the_values_of_partition_columns(storage, by_day):
     assert votes.votes[:, 0, 1].tolist() == [0, 0, 30, 30]
 
 
+def test_a_partition_column_may_have_any_name(spark, storage, tmp_path):
+    rows = [(i, i % 2) for i in range(20)]
+    points = spark.createDataFrame(rows, "c0 long, c1 int")
+    matrix = write_label_matrix(
+        apply_lfs(points, [column_lf("one", "1")], key=["c0"]), str(tmp_path / "matrix"), storage
+    )
+    parts = read_parts(matrix, points, ["c1"])
+    assert count_part_votes(parts.rows, 2, 1, 2).num_data_points.tolist() == [10, 10]
+    of_key = read_parts(matrix, points, ["c0"])
+    assert count_part_votes(of_key.rows, 20, 1, 2).num_data_points.tolist() == [1] * 20
+
+
 def test_without_partition_columns_parts_are_consecutive_rows(spark, storage, by_day, tmp_path):
     _, points, _ = by_day
     lf = column_lf("late", "CASE WHEN id >= 60 THEN 1 END")

@@ -1,10 +1,12 @@
 """The report as JSON and as a page: what it says, what it must not let through, how large it gets."""
 
 import re
+import warnings
 from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
+import matplotlib
 import numpy as np
 import pytest
 from report.run_facts import made_facts, votes_and_gold
@@ -69,6 +71,28 @@ def test_json_gives_the_same_report_back(facts):
     assert RunReport.from_json(report.to_json()) == report
 
 
+def test_a_metric_that_is_not_finite_is_null_in_json_and_a_gap_in_the_page(facts):
+    epochs = ({"loss": 0.5, "accuracy": 0.75}, {"loss": float("inf"), "accuracy": float("nan")})
+    report = RunReport(replace(facts, training=epochs))
+    back = RunReport.from_json(report.to_json())
+    assert back.facts.training == (epochs[0], {"loss": None, "accuracy": None})
+    assert back.to_html() == report.to_html()
+    assert "Training of the end model" in Tags(back.to_html()).text
+
+
+def test_a_plot_that_fails_is_a_note_on_the_page(facts):
+    torn = replace(facts, training=({"loss": "no number"},))
+    text = Tags(RunReport(torn).to_html()).text
+    assert "The plot of training curves could not be drawn: " in text
+    assert "How accurate labeling functions are" in text
+
+
+def test_shares_that_are_of_a_sample_are_said_to_be(facts, page):
+    assert "from a sample" not in page
+    sampled = replace(facts, coverage=replace(facts.coverage, sample_rate=0.25))
+    assert "shares from a sample of 25% of the vote vectors" in Tags(RunReport(sampled).to_html()).text
+
+
 def test_the_page_says_what_was_labeled_and_what_of_it_is_covered(facts, page):
     text = Tags(page).text
     assert "Labels of comments" in text
@@ -80,6 +104,22 @@ def test_the_page_says_what_was_labeled_and_what_of_it_is_covered(facts, page):
 
 def test_the_same_numbers_give_the_same_page(facts, page):
     assert RunReport(facts).to_html() == page
+
+
+def test_the_settings_of_a_user_of_matplotlib_do_not_reach_the_page(facts, page):
+    theirs = {"text.usetex": True, "font.size": 20, "axes.facecolor": "black", "lines.linewidth": 9}
+    with matplotlib.rc_context(theirs):
+        assert RunReport(facts).to_html() == page
+        assert matplotlib.rcParams["text.usetex"]
+
+
+def test_names_in_any_script_give_no_warnings(facts):
+    named = replace(facts, lfs=tuple(replace(lf, name=f"規則{at}") for at, lf in enumerate(facts.lfs)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        text = Tags(RunReport(named).to_html()).text
+    assert "規則0" in text
+    assert "could not be drawn" not in text
 
 
 def test_every_labeling_function_has_a_dot_that_says_its_name(facts, page):

@@ -12,11 +12,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from dp_spark.plots import own_settings
 from dp_spark.report.words import printable
 
 INK, MUTED, GRID = "#1f2a37", "#667281", "#e3e7ec"
@@ -81,7 +81,7 @@ def in_style(name: str) -> AbstractContextManager[object]:
     Args:
         name: of the figure; different ones on a page.
     """
-    return matplotlib.rc_context(rc=matplotlib.RcParams({**_STYLE, "svg.hashsalt": name}))
+    return own_settings({**_STYLE, "svg.hashsalt": name})
 
 
 def new_figure(

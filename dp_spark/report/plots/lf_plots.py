@@ -21,7 +21,7 @@ from dp_spark.report.plots.figure import (
 )
 from dp_spark.report.plots.marks import (
     DOT_SIZE,
-    draw_guess,
+    draw_guesses,
     draw_interval,
     key_dot,
     legend_above,
@@ -39,12 +39,11 @@ _ROW_HEIGHT = 15.0  # points
 _LOG_RATIO = 30.0  # between the largest and the least coverage, from which on the axis is logarithmic
 
 
-def accuracy_rows(lfs: Sequence[LFFacts], num_classes: int) -> Plot | None:
+def accuracy_rows(lfs: Sequence[LFFacts]) -> Plot | None:
     """Accuracies with intervals, one labeling function a line, beside coverages; None before a fit.
 
     Args:
         lfs: all of them.
-        num_classes: k.
     """
     known = [lf for lf in lfs if lf.accuracy is not None and lf.num_votes]
     shown = sorted(known, key=lambda lf: -lf.num_votes)[:MAX_ROWS]
@@ -56,7 +55,7 @@ def accuracy_rows(lfs: Sequence[LFFacts], num_classes: int) -> Plot | None:
         figure, (accuracy, coverage) = new_figure(
             height, 2, left=118, right=8, top=22, bottom=36, wspace=0.06, width_ratios=(3, 1.15)
         )
-        titles = _draw_accuracies(accuracy, shown, num_classes)
+        titles = _draw_accuracies(accuracy, shown)
         _draw_coverages(coverage, shown)
         figure.legend(
             handles=_legend(shown), loc="upper left", bbox_to_anchor=(0, 1), ncols=3, handletextpad=0.3,
@@ -67,15 +66,15 @@ def accuracy_rows(lfs: Sequence[LFFacts], num_classes: int) -> Plot | None:
     return Plot(
         name,
         "How accurate labeling functions are",
-        f"P(vote is right, given a vote) with 95% intervals, and the share of rows voted on. The dashed line is a "
-        f"guess.{of}",
+        f"P(vote is right, given a vote) with 95% intervals, and the share of rows voted on. The grey dash is a "
+        f"guess: the same votes on rows at random.{of}",
         svg,
     )
 
 
-def _draw_accuracies(axes: Axes, shown: Sequence[LFFacts], num_classes: int) -> dict[str, str]:
-    titles, least = {}, 1 / num_classes
-    draw_guess(axes, 1 / num_classes, is_upright=True)
+def _draw_accuracies(axes: Axes, shown: Sequence[LFFacts]) -> dict[str, str]:
+    titles, least = {}, min(lf.chance for lf in shown)
+    draw_guesses(axes, range(len(shown)), [lf.chance for lf in shown])
     for at, lf in enumerate(shown):
         if lf.interval:
             draw_interval(axes, at, lf.interval)
@@ -129,12 +128,11 @@ def _legend(shown: Sequence[LFFacts]) -> list[Line2D]:
     return [key for is_there, key in keys if is_there]
 
 
-def accuracy_dots(lfs: Sequence[LFFacts], num_classes: int) -> Plot | None:
+def accuracy_dots(lfs: Sequence[LFFacts]) -> Plot | None:
     """Accuracy against coverage, all labeling functions; None before a fit.
 
     Args:
         lfs: all of them.
-        num_classes: k.
     """
     known = [lf for lf in lfs if lf.accuracy is not None and lf.num_votes]
     if not known:
@@ -145,10 +143,10 @@ def accuracy_dots(lfs: Sequence[LFFacts], num_classes: int) -> Plot | None:
     name = "accuracy-dots"
     with in_style(name):
         figure, (axes,) = new_figure(250, left=42, top=24, bottom=36)
-        draw_guess(axes, 1 / num_classes, is_upright=False)
+        draw_guesses(axes, [lf.coverage for lf in known], [lf.chance for lf in known], is_upright=True)
         titles = _draw_dots(axes, known)
         _scale_coverage(axes, [lf.coverage for lf in known])
-        low = min(1 / num_classes, *(_lowest(lf) for lf in known))
+        low = min(min(lf.chance, _lowest(lf)) for lf in known)
         axes.set_ylim(max(low - 0.05, -0.03), 1.03)
         axes.yaxis.set_major_formatter(percent_ticks())
         axes.set_ylabel("accuracy")
@@ -164,7 +162,8 @@ def accuracy_dots(lfs: Sequence[LFFacts], num_classes: int) -> Plot | None:
     return Plot(
         name,
         "Accuracy against coverage",
-        "Each dot is a labeling function: point at it for its name. Top right is best; wide ones low down do harm.",
+        "Each dot is a labeling function: point at it for its name; the grey dash is a guess. Top right is best; "
+        "wide ones low down do harm.",
         svg,
     )
 

@@ -54,9 +54,13 @@ def draw_diagonal(axes: Axes) -> None:
     axes.plot([0, 1], [0, 1], color=MUTED, linestyle=_DASHES, linewidth=0.9)
 
 
-def draw_guess(axes: Axes, share: float, *, is_upright: bool) -> None:
-    """Where a guess is."""
-    (axes.axvline if is_upright else axes.axhline)(share, color=MUTED, linestyle=_DASHES, linewidth=0.9)
+def draw_guesses(
+    axes: Axes, at: Sequence[float], shares: Sequence[float], *, is_upright: bool = False
+) -> None:
+    """Where guesses are, a dash across for each dot."""
+    x, y = (at, shares) if is_upright else (shares, at)
+    marker = "_" if is_upright else "|"
+    axes.plot(x, y, marker, color=MUTED, markersize=9, markeredgewidth=0.9, zorder=1.5)
 
 
 def name_rows(axes: Axes, names: Sequence[str], label: str) -> None:

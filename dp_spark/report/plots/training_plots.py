@@ -13,8 +13,8 @@ PANELS = ("loss", "accuracy")  # metrics that are shown; those of validation row
 VALIDATION = "validation_"  # before the names of metrics of validation rows
 
 
-def training_curves(history: Sequence[Mapping[str, float]]) -> Plot | None:
-    """Loss and accuracy by epoch; None before training."""
+def training_curves(history: Sequence[Mapping[str, float | None]]) -> Plot | None:
+    """Loss and accuracy by epoch, with gaps where they are not finite; None before training."""
     shown = [panel for panel in PANELS if any(panel in epoch for epoch in history)]
     if not history or not shown:
         return None
@@ -25,7 +25,9 @@ def training_curves(history: Sequence[Mapping[str, float]]) -> Plot | None:
             _draw(axes, history, metric)
         svg = svg_of(figure, name, "training of the end model", {})
     last = history[-1]
-    values = ", ".join(f"{metric} {last[metric]:.3f}" for metric in shown if metric in last)
+    values = ", ".join(
+        f"{metric} {value:.3f}" for metric in shown if math.isfinite(value := _number(last, metric))
+    )
     return Plot(
         name,
         "Training of the end model",
@@ -35,14 +37,14 @@ def training_curves(history: Sequence[Mapping[str, float]]) -> Plot | None:
     )
 
 
-def _draw(axes: Axes, history: Sequence[Mapping[str, float]], metric: str) -> None:
+def _draw(axes: Axes, history: Sequence[Mapping[str, float | None]], metric: str) -> None:
     step = -(-len(history) // MAX_POINTS)
     epochs = list(range(0, len(history), step))
     epochs += [len(history) - 1] if epochs[-1] != len(history) - 1 else []
     names = {"training rows": metric, "validation rows": f"{VALIDATION}{metric}"}
     names = {label: key for label, key in names.items() if any(key in epoch for epoch in history)}
     for at, (label, key) in enumerate(names.items()):
-        values = [history[epoch].get(key, math.nan) for epoch in epochs]
+        values = [_number(history[epoch], key) for epoch in epochs]
         marker = "o" if len(epochs) == 1 else None
         axes.plot(
             [epoch + 1 for epoch in epochs],
@@ -60,3 +62,9 @@ def _draw(axes: Axes, history: Sequence[Mapping[str, float]], metric: str) -> No
     axes.grid()
     if len(names) > 1:
         axes.legend(loc="best", handlelength=1.6)
+
+
+def _number(epoch: Mapping[str, float | None], metric: str) -> float:
+    """The metric of an epoch; NaN, of which nothing is drawn, where there is none."""
+    value = epoch.get(metric)
+    return math.nan if value is None else value
