@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from dp_spark.config_problems import ConfigProblem, config_problems, without_problems
+from dp_spark.config_problems import ConfigProblem, config_problems, new_problems, without_problems
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import ConfigError
 from dp_spark.label_model.names import ModelName
@@ -237,7 +237,7 @@ def usable_config(
         try:
             return PipelineConfig.model_validate(content), found
         except ValidationError as problem:
-            new = [each for each in config_problems(problem, PipelineConfig) if each not in found]
+            new = new_problems(problem, PipelineConfig, found)
             found += new
             content = without_problems(content, problem) if new else None
     return None, found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ValidationError
 
 _UNKNOWN, _MISSING = "extra_forbidden", "missing"
+_IS_MISSING = "missing; it has to be given"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,29 @@ def config_problems(found: ValidationError, model: type[BaseModel]) -> list[Conf
         model: of the whole configuration.
     """
     return [_explained(e["loc"], e["type"], e["msg"], e["input"], model) for e in found.errors()]
+
+
+def new_problems(
+    found: ValidationError, model: type[BaseModel], known: Sequence[ConfigProblem]
+) -> list[ConfigProblem]:
+    """Those of `config_problems` that are not known; a setting left out for its own problem is not missing.
+
+    Args:
+        found: as of `config_problems`, of a content that `without_problems` left.
+        model: as of `config_problems`.
+        known: the problems that were found before.
+    """
+    left_out = [problem.where for problem in known]
+    return [
+        problem
+        for problem in config_problems(found, model)
+        if problem not in known and not (problem.what == _IS_MISSING and _is_above(problem.where, left_out))
+    ]
+
+
+def _is_above(where: str, others: Sequence[str]) -> bool:
+    """Whether a setting is, or holds, one of the others."""
+    return any(f"{other}.".startswith(f"{where}.") for other in others)
 
 
 def without_problems(content: Mapping[str, object], found: ValidationError) -> dict[str, object] | None:
@@ -76,7 +100,7 @@ def _explained(
     if kind == _UNKNOWN:
         return ConfigProblem(name, f"unknown key; known here: {', '.join(_known_keys(location[:-1], model))}")
     if kind == _MISSING:
-        return ConfigProblem(name, "missing; it has to be given")
+        return ConfigProblem(name, _IS_MISSING)
     said = message.removeprefix("Value error, ")
     return ConfigProblem(name, said if isinstance(value, Mapping) else f"{said} (it is {value!r})")
 

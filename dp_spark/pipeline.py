@@ -27,7 +27,14 @@ from dp_spark.run import (
 from dp_spark.session import stage
 from dp_spark.stage_names import ONLY_READER, OWN_NAMES, RUN_FILE
 from dp_spark.stages import STAGES
-from dp_spark.storage import delete_leftovers, publish, refuse_foreign, unfinished_workspace
+from dp_spark.storage import (
+    delete_leftovers,
+    join_path,
+    publish,
+    refuse_foreign,
+    unfinished_workspace,
+    workspace_of,
+)
 from dp_spark.tracking import log_run
 
 logger = logging.getLogger(__name__)
@@ -206,6 +213,22 @@ def _check_same_run(run: Run) -> None:
             f"{run.directory}{_changed_lfs(earlier, now)}: its results cannot be continued. Start again "
             "with --overwrite, or choose another output."
         )
+
+
+def refuse_other_run(run: Run) -> None:
+    """Refuse to resume what is not there, or was made otherwise; computes and changes nothing.
+
+    Raises:
+        MissingResultError: if there is no run to resume.
+        ConfigError: if the LFs or the configuration changed since its complete stages.
+        OutputExistsError: if it was to replace a directory that holds files of others.
+    """
+    workspace, name = workspace_of(run.directory), run.directory.rstrip("/").rpartition("/")[2]
+    if not run.storage.exists(workspace):
+        _check_same_run(run)
+        return
+    refuse_foreign(run.storage, run.directory, OWN_NAMES)
+    _check_same_run(replace(run, directory=join_path(workspace, name)))
 
 
 def _changed_lfs(earlier: dict[str, object], now: dict[str, object]) -> str:

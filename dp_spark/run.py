@@ -60,6 +60,12 @@ class Run:
         """The session."""
         return self.storage.spark
 
+    @property
+    def hidden_columns(self) -> list[str]:
+        """The columns that labeling functions never see: the truth, and which rows are judged by it."""
+        table = self.config.table
+        return [name for name in (table.gold, table.split, self.config.label_model.gold) if name]
+
     def path(self, name: str) -> str:
         """Where a result lies."""
         return join_path(self.directory, name)

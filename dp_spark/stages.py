@@ -48,9 +48,8 @@ logger = logging.getLogger(__name__)
 def run_apply_lfs(run: Run) -> None:
     """From table to label_matrix."""
     table, labeling = run.config.table, run.config.labeling
-    hidden = [name for name in (table.gold, table.split, run.config.label_model.gold) if name]
     matrix = apply_lfs(
-        read_points(run).drop(*hidden),
+        read_points(run).drop(*run.hidden_columns),
         load_lfs(run),
         key=table.key,
         num_classes=labeling.classes.num_classes,

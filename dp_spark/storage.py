@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 LATE_TASK_SECONDS = 3.0  # Spark kills the other tasks of a failed job without waiting for them
 _REPLACED = "replaced"
 _STAGING = ".staging-"
-_LEFTOVER = re.compile(r"\.staging-[0-9a-f]{12}")
+_PROBE = ".dp_spark-probe-"
+_LEFTOVER = re.compile(rf"({re.escape(_STAGING)}|{re.escape(_PROBE)})[0-9a-f]{{12}}")
 DESCRIPTION_FILE = "_dp_spark.json"  # Spark ignores names that begin with an underscore
 
 
@@ -158,13 +159,20 @@ def join_path(directory: str, *names: str) -> str:
     return "/".join([directory.rstrip("/"), *names])
 
 
+def probe_path(directory: str) -> str:
+    """A place in a directory for a try that is deleted again, and after a kill by whoever overwrites or resumes."""
+    return join_path(directory, f"{_PROBE}{uuid.uuid4().hex[:12]}")
+
+
 def refuse_foreign(storage: Storage, target: str, own_names: Collection[str]) -> None:
     """Stop before any work if a directory that is to be replaced holds what dp_spark did not write.
 
     Raises:
         OutputExistsError: naming what it holds.
     """
-    foreign = [name for name in storage.list_names(target) if name not in own_names]
+    foreign = [
+        name for name in storage.list_names(target) if name not in own_names and not _LEFTOVER.fullmatch(name)
+    ]
     if foreign:
         raise OutputExistsError(
             f"{target} holds {', '.join(foreign[:5])}{', ...' if len(foreign) > 5 else ''}, which dp_spark "

@@ -71,6 +71,7 @@ BOUNDED = {
     "dp_spark.tables": (3, "NUM_EXAMPLES keys to show in an error, by limit; one row of sums"),
 }
 COLLECTING = {"collect", "toPandas", "toLocalIterator", "toArrow"}
+ACTIONS = {*COLLECTING, "isEmpty"}  # that begin a job of Spark; count() is told apart by its receiver
 WITH_NAMED_JOBS = {"_refuse_null_keys", "_refuse_repeated_keys"}  # what calls them names Spark's jobs
 
 
@@ -145,13 +146,23 @@ def collecting(tree: ast.Module) -> int:
     return sum(isinstance(node, ast.Attribute) and node.attr in COLLECTING for node in ast.walk(tree))
 
 
+def is_action(node: ast.AST) -> bool:
+    """Whether an expression begins a job of Spark; `groupBy(...).count()` is a table, texts count something."""
+    match node:
+        case ast.Attribute(attr=name) if name in ACTIONS:
+            return True
+        case ast.Call(func=ast.Attribute(value=counted, attr="count"), args=[], keywords=[]):
+            return "groupBy" not in ast.dump(counted)
+    return False
+
+
 def unnamed_jobs(tree: ast.AST, function: str = "") -> set[str]:
-    """The functions that collect outside of a block `with named_jobs(...)`."""
+    """The functions that begin a job outside of a block `with named_jobs(...)`."""
     found = set()
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.With) and any("named_jobs" in ast.dump(item) for item in node.items):
             continue
-        if isinstance(node, ast.Attribute) and node.attr in COLLECTING:
+        if is_action(node):
             found.add(function)
         found |= unnamed_jobs(node, node.name if isinstance(node, ast.FunctionDef) else function)
     return found
@@ -208,7 +219,7 @@ def test_rows_reach_the_driver_only_where_they_are_bounded():
     assert {m: n for m, n in found.items() if n} == {m: n for m, (n, _) in BOUNDED.items()}
 
 
-def test_spark_jobs_that_collect_say_what_they_do():
+def test_spark_jobs_say_what_they_do():
     found = set().union(*(unnamed_jobs(parsed(module)) for module in MODULES))
     assert found == WITH_NAMED_JOBS
 
@@ -217,6 +228,10 @@ def test_a_job_without_a_name_would_be_found():
     text = "def f():\n    with named_jobs(s, 'x'):\n        a.collect()\n    return [b for b in c.collect()]"
     assert unnamed_jobs(ast.parse(text)) == {"f"}
     assert unnamed_jobs(ast.parse(text.replace("c.collect()", "c"))) == set()
+    assert unnamed_jobs(ast.parse(text.replace("c.collect()", "[c.isEmpty()]"))) == {"f"}
+    assert unnamed_jobs(ast.parse(text.replace("c.collect()", "[c.count()]"))) == {"f"}
+    tables = "[c.groupBy('x').count(), 'text'.count('t'), F.count('x')]"
+    assert unnamed_jobs(ast.parse(text.replace("c.collect()", tables))) == set()
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda path: path.name)

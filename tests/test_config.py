@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from dp_spark.cli import main
-from dp_spark.config import EndModelConfig, parse_config
+from dp_spark.config import EndModelConfig, parse_config, usable_config
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import ConfigError
 from dp_spark.label_model.fit import MODELS
@@ -199,3 +199,17 @@ def test_a_module_with_a_syntax_error_names_file_and_line(tmp_path, monkeypatch)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ConfigError, match=r"'does_not_parse' cannot be .* at .*does_not_parse.py:2"):
         resolve_reference("does_not_parse:f")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ('output = "out"', "output = 3", ["output"]),
+        ('key = ["id"]', 'key = ["id"]\nschema = "id INT"', ["table"]),
+        ('module = "my_lfs"', 'module = "my_lfs"\nnum_classes = 1', ["labeling.num_classes"]),
+        ('module = "my_lfs"', "num_classes = 1", ["labeling.num_classes", "labeling.module"]),
+    ],
+)
+def test_a_setting_with_a_problem_is_not_missing_too(old, new, where):
+    found = usable_config(LEAST.replace(old, new), "my.toml")[1]
+    assert sorted(problem.where for problem in found) == sorted(where)

@@ -7,9 +7,11 @@ from dp_spark.storage import (
     Storage,
     delete_leftovers,
     join_path,
+    probe_path,
     publish,
     read_description,
     refuse_existing,
+    refuse_foreign,
     write_description,
 )
 
@@ -199,8 +201,15 @@ def test_an_empty_directory_is_no_result(storage, tmp_path):
 
 
 def test_what_a_killed_process_left_half_written_is_deleted_and_nothing_else(storage, place):
-    for name in (".staging-0123456789ab/label_matrix/part", ".staging-mine/part", "labels/part"):
+    probe = probe_path(str(place)).rpartition("/")[2]
+    for name in (
+        ".staging-0123456789ab/label_matrix/part",
+        f"{probe}/x",
+        ".staging-mine/part",
+        "labels/part",
+    ):
         storage.write_text(f"{place}/{name}", "x")
+    refuse_foreign(storage, str(place), {".staging-mine", "labels"})
     delete_leftovers(storage, str(place))
     assert storage.list_names(str(place)) == [".staging-mine", "labels"]
     delete_leftovers(storage, f"{place}/nowhere")

@@ -83,9 +83,8 @@ class Subject:
 
     def _applied(self, lfs: list[LabelingFunction]) -> LabelMatrix:
         config = self.run.config
-        hidden = [name for name in (config.table.gold, config.table.split, config.label_model.gold) if name]
         return apply_lfs(
-            self.points.drop(*hidden),
+            self.points.drop(*self.run.hidden_columns),
             lfs,
             key=self.key,
             num_classes=config.labeling.classes.num_classes,

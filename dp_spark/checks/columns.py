@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 from pyspark.sql.types import IntegralType, NumericType
 
 from dp_spark.config import PipelineConfig
@@ -16,7 +17,7 @@ from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.table_config import PARQUET
 from dp_spark.tables import quoted, refuse_missing_columns, refuse_reserved_keys
 
-_MAX_SPLITS_SHOWN = 20
+_MAX_SPLITS_SHOWN, _MAX_CHARACTERS = 20, 20  # values in a message, and characters of each
 _NO_KEY = (
     " A file of text has no key of its own, and the number of a row would be another one when the file changes: add "
     "a column once, for instance with pandas: t = pd.read_csv(path); t.insert(0, 'id', range(len(t))); "
@@ -78,7 +79,7 @@ def refuse_other_gold_values(points: DataFrame, config: PipelineConfig, setting:
         SchemaError: naming them.
     """
     refuse_other_gold(points, name, config.labeling.classes.num_classes)
-    if setting == "label_model.gold" and points.where(quoted(name) != 0).isEmpty():
+    if setting == "label_model.gold" and _is_empty(points.where(quoted(name) != 0), f"looking for {name}"):
         raise SchemaError(
             f"label_model.gold: no row has a gold label in {name!r}: expected some of "
             f"{config.labeling.classes.votes}. Fill some in, or leave label_model.gold out."
@@ -86,19 +87,27 @@ def refuse_other_gold_values(points: DataFrame, config: PipelineConfig, setting:
 
 
 def refuse_other_splits(points: DataFrame, split: str) -> None:
-    """Refuse a split column without rows to train on; reads the column once.
+    """Refuse a split column without rows to train on; reads the column up to the first of them.
 
     Raises:
-        SchemaError: naming the values that it has.
+        SchemaError: naming some of the values that it has.
     """
-    values = points.select(quoted(split)).distinct().limit(_MAX_SPLITS_SHOWN)
+    value = quoted(split).cast("string")
+    if not _is_empty(points.where(value == "train"), f"looking for 'train' in {split}"):
+        return
+    values = points.select(F.substring(value, 1, _MAX_CHARACTERS)).distinct().limit(_MAX_SPLITS_SHOWN)
     with named_jobs(points.sparkSession, f"looking at the values of {split}"):
         found = sorted(str(row[0]) for row in values.collect())  # at most _MAX_SPLITS_SHOWN values
-    if "train" not in found:
-        raise SchemaError(
-            f"table.split: the column {split!r} holds {found}: expected 'train' for the "
-            "rows to train on and 'test' for those to judge by. Recode it, or leave table.split out."
-        )
+    raise SchemaError(
+        f"table.split: the column {split!r} holds {found}: expected 'train' for the "
+        "rows to train on and 'test' for those to judge by. Recode it, or leave table.split out."
+    )
+
+
+def _is_empty(rows: DataFrame, doing: str) -> bool:
+    """Whether there are no such rows, by a job that is called so."""
+    with named_jobs(rows.sparkSession, doing):
+        return bool(rows.isEmpty())
 
 
 def refuse_other_inputs(points: DataFrame, config: PipelineConfig) -> None:
@@ -149,7 +158,7 @@ def refuse_reserved_key_names(config: PipelineConfig) -> None:
 
 def refuse_no_rows(points: DataFrame, path: str) -> None:
     """Refuse a table without rows; raises SchemaError."""
-    if points.isEmpty():
+    if _is_empty(points, "looking for rows"):
         raise SchemaError(
             f"{path} holds no rows: expected at least one data point. Check the path and filters."
         )

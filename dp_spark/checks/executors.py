@@ -22,7 +22,7 @@ from dp_spark.end_model.memory import TENSORFLOW_BYTES, free_memory
 from dp_spark.end_model.preflight import TOO_FEW_SLOTS, is_local, num_slots
 from dp_spark.errors import EnvironmentProblem
 from dp_spark.progress.named_jobs import named_jobs
-from dp_spark.storage import Storage, join_path
+from dp_spark.storage import Storage, join_path, probe_path
 from dp_spark.tables import BatchPass
 from dp_spark.worker_errors import translated_errors
 
@@ -94,7 +94,7 @@ def executor_reports(storage: Storage, directory: str) -> list[ExecutorReport]:
         directory: of the output.
     """
     spark = storage.spark
-    place = join_path(nearest_directory(storage, directory), f".dp_spark-probe-{uuid.uuid4().hex[:12]}")
+    place = probe_path(nearest_directory(storage, directory))
     slots = num_slots(spark)
     num_tasks = 1 if is_local(spark) else min(slots or MAX_TASKS, MAX_TASKS)
     can_wait = slots is not None and spark.conf.get("spark.dynamicAllocation.enabled", "false") != "true"

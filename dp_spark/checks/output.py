@@ -1,12 +1,10 @@
 """Whether results can go where a configuration wants them."""
 
-import uuid
-
 from py4j.protocol import Py4JJavaError
 
 from dp_spark.errors import EnvironmentProblem, OutputExistsError
 from dp_spark.stage_names import OWN_NAMES, RUN_FILE
-from dp_spark.storage import Storage, join_path, refuse_existing, refuse_foreign
+from dp_spark.storage import Storage, probe_path, refuse_existing, refuse_foreign
 
 
 def refuse_output_at_table(storage: Storage, table_path: str, directory: str) -> None:
@@ -41,7 +39,7 @@ def refuse_unwritable(storage: Storage, directory: str) -> None:
         EnvironmentProblem: with what the file system says.
     """
     place = nearest_directory(storage, directory)
-    probe = join_path(place, f".dp_spark-probe-{uuid.uuid4().hex[:12]}")
+    probe = probe_path(place)
     try:
         storage.write_bytes(probe, b"")
         storage.delete(probe)

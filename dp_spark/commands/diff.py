@@ -13,6 +13,7 @@ from dp_spark.commands.bounds import refuse_bad_maximum
 from dp_spark.commands.outcome import Outcome
 from dp_spark.iteration.difference_text import difference_lines, flip_lines
 from dp_spark.iteration.flips import Flips, count_flips, flipped_rows
+from dp_spark.iteration.keys import times_as_text
 from dp_spark.iteration.label_classes import LabeledVotes, class_titles
 from dp_spark.iteration.plain_values import plain
 from dp_spark.iteration.results import Results, read_results
@@ -139,7 +140,7 @@ def _furthest(rows: DataFrame, key: Sequence[str], num_rows: int) -> list[dict[s
     """The rows that moved furthest; of equals those with the smallest keys."""
     ordered = rows.orderBy(F.desc("moved"), *map(quoted, key))
     with named_jobs(rows.sparkSession, "finding the rows that moved furthest"):
-        found = ordered.limit(num_rows).collect()  # at most MAX_KEYS rows
+        found = times_as_text(ordered.limit(num_rows)).collect()  # at most MAX_KEYS rows
     return [{name: plain(value) for name, value in row.asDict().items()} for row in found]
 
 

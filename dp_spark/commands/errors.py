@@ -19,6 +19,7 @@ from dp_spark.iteration.error_buckets import (
 )
 from dp_spark.iteration.error_counts import ErrorCounts, count_errors
 from dp_spark.iteration.errors_text import ShownBucket, errors_text
+from dp_spark.iteration.keys import times_as_text
 from dp_spark.iteration.label_classes import LabeledVotes, position_titles
 from dp_spark.iteration.plain_values import plain
 from dp_spark.labeling.packing import votes_of_value
@@ -118,7 +119,7 @@ def _sampled(
         rows = rows.join(points.select(*map(quoted, [*key, *names])).toDF(*titles), on=keys, how="left")
     found: dict[tuple[int, int, bytes], list[dict[str, object]]] = {}
     with named_jobs(rows.sparkSession, "sampling wrong rows"):
-        collected = rows.orderBy(*keys).collect()  # at most MAX_BUCKETS * MAX_KEYS rows
+        collected = times_as_text(rows.orderBy(*keys)).collect()  # at most MAX_BUCKETS * MAX_KEYS rows
     for row in collected:
         shown = dict(zip(key, row[: len(keys)], strict=True)) | {PROB_LABEL: row["prob"]}
         shown |= dict(zip(names, row[len(keys) + len(_BUCKET) :], strict=True))

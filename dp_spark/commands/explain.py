@@ -39,11 +39,13 @@ def explain(
         SchemaError: if a column is not there.
     """
     found = LabeledVotes(read_matrix(run), read_label_model(run))
-    point = point_at(found.matrix, key_of_texts(found.matrix.key, key))
-    typed = {name: point[name] for name in found.matrix.key}
+    typed = key_of_texts(found.matrix.key, key)
+    point = point_at(found.matrix, typed)
     stored = _stored(run, typed)
     gold, row = _of_table(run, typed, columns, found, all_columns=all_columns)
-    content = _explained(found, typed, votes_of_value(point[VOTES_COLUMN]), stored)
+    content = _explained(
+        found, {name: point[name] for name in typed}, votes_of_value(point[VOTES_COLUMN]), stored
+    )
     content.update({"end_model": _predicted(run, typed), "gold": gold, "row": row})
     return Outcome(explanation_text(content), content, content["stored_is_same"] is not False)
 

@@ -1,7 +1,7 @@
 """`dp-spark plan`: what a run would do, with which stages, rows and sizes; nothing runs and nothing is written."""
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from dp_spark.checks.checklist import refusals
 from dp_spark.checks.output import refuse_occupied_output, refuse_output_at_table
@@ -10,8 +10,9 @@ from dp_spark.commands.outcome import Outcome
 from dp_spark.commands.table_size import TableSize, table_size
 from dp_spark.labeling.jvm_votes import runs_in_spark
 from dp_spark.labeling.labeling_function import LabelingFunction
+from dp_spark.reporting import is_report_current
 from dp_spark.run import Run, load_lfs
-from dp_spark.stage_names import GOLD_END_MODEL, ONLY_READER, RESULTS, RUN_FILE
+from dp_spark.stage_names import GOLD_END_MODEL, METRICS, ONLY_READER, REPORT_PAGE, RESULTS, RUN_FILE
 from dp_spark.storage import workspace_of
 
 _READS = {
@@ -114,6 +115,8 @@ def _stages(run: Run, resume: bool, estimate: dict[str, int | None]) -> list[Pla
     if resume and run.storage.exists(unfinished):
         place = f"{unfinished}/{run.directory.rstrip('/').rpartition('/')[2]}"
     there = {name for name in RESULTS.values() if resume and run.storage.exists(f"{place}/{name}")}
+    if REPORT_PAGE in there and not (METRICS in there and is_report_current(replace(run, directory=place))):
+        there.remove(REPORT_PAGE)
     return [
         PlannedStage(name, _would(run, name, there), _read(run, name), result, estimate.get(result))
         for name, result in RESULTS.items()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from dp_spark.checks.columns import refuse_other_columns
@@ -21,7 +21,7 @@ from dp_spark.worker_errors import translated_errors
 
 MAX_FILES = 8  # that a sample is drawn from
 ROWS_PER_FILE = 10_000  # at the beginning of a file, that a sample is drawn from
-_FILE = "_metadata.file_path"
+_METADATA = "_metadata"  # of a file that Spark reads, whatever columns the table has
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,25 @@ def draw_sample(run: Run, num_rows: int, seed: int = 0) -> Sample:
     """
     points = source_points(run)
     refuse_other_columns(points, run.config)
-    sample = sample_of(points, run.config.table.key, num_rows, seed)
+    sample = sample_of(points, run.config.table.key, num_rows, seed, is_in_files=is_written(run))
     if sample.rows.num_rows == 0:
         raise SchemaError(f"{run.config.table.path} holds no rows: expected some. Check the path.")
     return sample
 
 
-def sample_of(points: DataFrame, key: Sequence[str], num_rows: int, seed: int = 0) -> Sample:
-    """A sample of a table, drawn by columns that identify its rows."""
-    files = sorted(points.inputFiles())
+def sample_of(
+    points: DataFrame, key: Sequence[str], num_rows: int, seed: int = 0, *, is_in_files: bool = True
+) -> Sample:
+    """A sample of a table, drawn by columns that identify its rows.
+
+    Args:
+        points: the table.
+        key: columns that identify a row.
+        num_rows: how many at most.
+        seed: of the draw.
+        is_in_files: whether its rows are those of files; a generator may group or join what it reads from files.
+    """
+    files = sorted(points.inputFiles()) if is_in_files else []
     chosen = spread(files, MAX_FILES)
     with named_jobs(points.sparkSession, "drawing a sample"), translated_errors():
         rows = drawn(points, chosen, key, num_rows, seed).toArrow()  # num_rows rows
@@ -77,7 +87,12 @@ def source_points(run: Run) -> DataFrame:
         MissingResultError: if the table is not there, and the configuration names no generator.
         SchemaError: if it is of another format.
     """
-    return open_table(run) if run.storage.exists(run.config.table.path) else generated_points(run)
+    return open_table(run) if is_written(run) else generated_points(run)
+
+
+def is_written(run: Run) -> bool:
+    """Whether the table is there; else its generator would make it."""
+    return run.storage.exists(run.config.table.path)
 
 
 def spread(files: Sequence[str], num_files: int) -> list[str]:
@@ -93,10 +108,15 @@ def spread(files: Sequence[str], num_files: int) -> list[str]:
 
 def drawn(points: DataFrame, files: Sequence[str], key: Sequence[str], num_rows: int, seed: int) -> DataFrame:
     """Rows of the first ROWS_PER_FILE of each file, by the hashes of their keys."""
-    parts = [points.where(F.col(_FILE).isin(*_spellings(file))) for file in files] or [points]
+    parts = [points.where(_file_of(points).isin(*_spellings(file))) for file in files] or [points]
     order = F.xxhash64(*map(quoted, key), F.lit(seed))
     few = [part.limit(ROWS_PER_FILE).orderBy(order).limit(num_rows) for part in parts]
     return functools.reduce(DataFrame.unionAll, few).orderBy(order).limit(num_rows)
+
+
+def _file_of(points: DataFrame) -> Column:
+    """The file that a row is in, also where the table has a column called like Spark's own."""
+    return points.metadataColumn(_METADATA).getField("file_path")
 
 
 def _spellings(file: str) -> tuple[str, str]:

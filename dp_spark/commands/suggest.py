@@ -69,14 +69,8 @@ def _refuse_bad_numbers(max_rows: int, min_rows: int, max_confidence: float) -> 
         )
 
 
-def _hidden(run: Run) -> list[str]:
-    """The columns that hold the truth, or say which rows are judged by it."""
-    table = run.config.table
-    return [name for name in (table.gold, table.split, run.config.label_model.gold) if name]
-
-
 def _columns(run: Run, all_columns: Sequence[str], chosen: Sequence[str]) -> list[str]:
-    hidden = _hidden(run)
+    hidden = run.hidden_columns
     wrong = [name for name in chosen if name in hidden]
     if wrong:
         raise ConfigError(
@@ -92,7 +86,7 @@ def _basis(run: Run, found: Suggestions, search: Search, too_many: Sequence[str]
     """What the suggestions are based on, and what was left out, one sentence each."""
     names = [column.name for column in found.columns]
     rows = "all rows" if found.sample_rate >= 1 else f"a sample of {100 * found.sample_rate:.2g}% of the rows"
-    hidden = _hidden(run)
+    hidden = run.hidden_columns
     lines = [
         f"based on {rows}, the votes, the label model's labels and the columns {names}; no gold labels are used"
         + (f" ({hidden} are not looked at)" if hidden else ""),

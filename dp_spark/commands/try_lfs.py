@@ -19,6 +19,7 @@ from dp_spark.labeling.labeling_function import LabelingFunction
 from dp_spark.labeling.votes import Votes
 from dp_spark.report.trial import MAX_TRIAL_ROWS, ROW, TRIAL_TIMEOUT_SECONDS, Trial, try_lfs
 from dp_spark.run import Run, load_lfs
+from dp_spark.tables import quoted
 
 NUM_ROWS = 200
 _POSITION = re.compile(rf"'{ROW}': (\d+)")
@@ -90,10 +91,8 @@ def try_sample(
     lf_timeout_seconds: float = TRIAL_TIMEOUT_SECONDS,
 ) -> Trial:
     """The trial of labeling functions on a sample, of which they do not see gold labels and split."""
-    table = run.config.table
-    hidden = {table.gold, table.split, run.config.label_model.gold}
-    kept = [name for name in sample.rows.column_names if name not in hidden]
-    schema = sample.points.select(*(sample.points[f"`{name}`"] for name in kept)).schema
+    kept = [name for name in sample.rows.column_names if name not in run.hidden_columns]
+    schema = sample.points.select(*map(quoted, kept)).schema
     return try_lfs(
         run.spark.createDataFrame(sample.rows.select(kept), schema),
         lfs,

@@ -49,7 +49,8 @@ def validate(
         java = Finding("Java", (Problem("java", EnvironmentProblem(problem)),) if problem else ())
         rest = _skipped(checks_of(None, resume, deep, num_sample_rows), _CONFIGURATION)
         return _outcome([*findings, java, *rest], {"driver": package_versions()})
-    checks = checks_of(config, resume, deep, num_sample_rows)
+    is_whole = not any(finding.problems for finding in findings)
+    checks = checks_of(config, resume, deep, num_sample_rows, is_whole=is_whole)
     try:
         run = open_run(config)
     except (DpSparkError, ValueError, OSError, PySparkException, Py4JError) as failure:

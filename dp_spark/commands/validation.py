@@ -9,12 +9,13 @@ from dp_spark.checks.executors import executor_problems, package_versions, refus
 from dp_spark.checks.output import refuse_occupied_output, refuse_output_at_table, refuse_unwritable
 from dp_spark.checks.user_model import refuse_unusable_model
 from dp_spark.checks.values import refuse_bad_inputs
-from dp_spark.commands.sample import sample_of
+from dp_spark.commands.sample import is_written, sample_of
 from dp_spark.commands.try_lfs import named_rows, try_sample
 from dp_spark.config import PipelineConfig
 from dp_spark.errors import EnvironmentProblem, LabelingFunctionError
 from dp_spark.labeling.labeling_function import LabelingFunction
 from dp_spark.labeling.lf_runs import LFRun
+from dp_spark.pipeline import refuse_other_run
 from dp_spark.report.trial import Trial
 from dp_spark.tables import refuse_duplicate_keys
 
@@ -22,7 +23,9 @@ EXECUTORS = "versions and storage on the executors"
 LFS_ON_TABLE = "labeling functions on the table"
 
 
-def checks_of(config: PipelineConfig | None, resume: bool, deep: bool, num_sample_rows: int) -> list[Check]:
+def checks_of(
+    config: PipelineConfig | None, resume: bool, deep: bool, num_sample_rows: int, *, is_whole: bool = True
+) -> list[Check]:
     """What `validate` checks, in order.
 
     Args:
@@ -30,6 +33,7 @@ def checks_of(config: PipelineConfig | None, resume: bool, deep: bool, num_sampl
         resume: whether the run would go on after complete stages: then its output may hold them.
         deep: whether to look at all rows' keys and inputs, too.
         num_sample_rows: on how many rows the labeling functions are tried; 0 does not try them.
+        is_whole: whether nothing was left out of the configuration: else it is not compared with an earlier run's.
     """
     first, *before_work = BEFORE_WORK
     name, try_them = f"labeling functions on {num_sample_rows} rows", _trial_check(num_sample_rows)
@@ -44,6 +48,7 @@ def checks_of(config: PipelineConfig | None, resume: bool, deep: bool, num_sampl
         Check("Spark and Java", _spark),
         Check("output", _output_check(resume)),
         *before_work,
+        *([Check("the run to resume", _resumed, (LFS,))] if resume and is_whole else []),
         Check(LFS_ON_TABLE, lambda subject: subject.lf_problems, (LFS, TABLE)),
         *trial,
         *(all_rows if deep else []),
@@ -69,13 +74,17 @@ def _output_check(resume: bool) -> Callable[[Subject], list[Problem]]:
     return check
 
 
+def _resumed(subject: Subject) -> list[Problem]:
+    return refusals({"output": lambda: refuse_other_run(subject.run)})
+
+
 def _trial_check(num_rows: int) -> Callable[[Subject], Iterator[Problem]]:
     def check(subject: Subject) -> Iterator[Problem]:
         named = {problem.where for problem in subject.lf_problems}
         lfs = [lf for lf in subject.lfs if lf.name not in named]
         if "labeling" in named or not lfs:
             return
-        sample = sample_of(subject.points, subject.key, num_rows)
+        sample = sample_of(subject.points, subject.key, num_rows, is_in_files=is_written(subject.run))
         trial = try_sample(subject.run, sample, lfs, check_determinism=False)
         runs = {run.name: run for run in trial.runs}
         default = subject.run.config.labeling.max_lf_errors

@@ -119,7 +119,7 @@ def _judge(model: LabelModel, num_keys: int, *, is_predicted: bool) -> BatchPass
             packed, truths = batch.columns[num_keys : num_keys + 2]
             probs, positions = labeled(model, unpack_votes(packed, len(model.lf_names)))
             if is_predicted:
-                probs = _probabilities(batch.column(num_keys + 2))
+                probs = _probabilities(batch.column(num_keys + 2), model.num_classes)
                 positions = label_positions(probs, np.ones(len(probs), dtype=np.bool_))
             judged = [truths, pa.array(positions.astype(np.int32)), labels_as_arrow(probs), packed]
             names = [*batch.schema.names[:num_keys], *BUCKET_COLUMNS]
@@ -128,12 +128,13 @@ def _judge(model: LabelModel, num_keys: int, *, is_predicted: bool) -> BatchPass
     return judge
 
 
-def _probabilities(prob_label: pa.Array) -> npt.NDArray[np.float64]:
+def _probabilities(prob_label: pa.Array, num_classes: int) -> npt.NDArray[np.float64]:
     """A column of probabilities as (n, k)."""
     if pa.types.is_floating(prob_label.type):
         positive = prob_label.to_numpy(zero_copy_only=False)
         return np.stack([1 - positive, positive], axis=1)
-    return np.stack(prob_label.to_numpy(zero_copy_only=False)) if len(prob_label) else np.zeros((0, 2))
+    values: npt.NDArray[np.float64] = prob_label.flatten().to_numpy(zero_copy_only=False)
+    return values.reshape(len(prob_label), num_classes)
 
 
 def wrong_rows(rows: DataFrame, num_classes: int) -> DataFrame:

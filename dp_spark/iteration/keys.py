@@ -1,12 +1,23 @@
 """One data point by its key, as a person types it: the filter is pushed down to the files."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import reduce
 from operator import and_
 
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, MapType, StructField, StructType
+from pyspark.sql.types import (
+    ArrayType,
+    BinaryType,
+    DayTimeIntervalType,
+    MapType,
+    StructField,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+    YearMonthIntervalType,
+)
 
 from dp_spark.iteration.label_classes import LabeledVotes
 from dp_spark.iteration.plain_values import key_text
@@ -17,6 +28,7 @@ from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import NUM_EXAMPLES, quoted
 
 Key = Mapping[str, object]  # the value of each key column, of its type or as text
+_TIMES = (TimestampType, TimestampNTZType, DayTimeIntervalType, YearMonthIntervalType)
 
 
 def explain_label(labeled_votes: LabeledVotes, key: Key) -> Explanation:
@@ -24,7 +36,8 @@ def explain_label(labeled_votes: LabeledVotes, key: Key) -> Explanation:
 
     Args:
         labeled_votes: a written label matrix, and its label model.
-        key: the value of each key column, such as {"id": 7}; texts are cast to the column's type.
+        key: the value of each key column, such as {"id": 7}; texts are cast to the column's type, hexadecimal digits
+            to bytes.
 
     Raises:
         ValueError: if key columns are missing or unknown, a value does not parse, or there is no such data point.
@@ -38,7 +51,7 @@ def point_at(label_matrix: LabelMatrix, key: Key) -> Row:
     if found is None:
         keys = label_matrix.df.select(*map(quoted, label_matrix.key)).limit(NUM_EXAMPLES)
         with named_jobs(keys.sparkSession, "looking at some keys"):
-            rows = keys.collect()
+            rows = times_as_text(keys).collect()
         examples = "; ".join(key_text(row.asDict()) for row in rows)
         raise ValueError(
             f"the label matrix has no data point with {key_text(key)}: it has, for instance, {examples}. Correct the "
@@ -48,10 +61,22 @@ def point_at(label_matrix: LabelMatrix, key: Key) -> Row:
 
 
 def row_at(df: DataFrame, key_columns: Sequence[str], key: Key) -> Row | None:
-    """The row of a table with this key, or None; raises as `explain_label`, except that it may not be there."""
+    """The row of a table with this key, as of `times_as_text`, or None; raises as `explain_label` if it is no key."""
     with named_jobs(df.sparkSession, "finding a row"):
-        rows = df.where(_is_at(df, key_columns, key)).limit(1).collect()
+        rows = times_as_text(df.where(_is_at(df, key_columns, key)).limit(1)).collect()
     return rows[0] if rows else None
+
+
+def times_as_text(df: DataFrame) -> DataFrame:
+    """The table with times as texts in the session's time zone, as they can be typed; Python has the driver's zone."""
+    return df.select(
+        *(
+            quoted(field.name).cast("string").alias(field.name)
+            if isinstance(field.dataType, _TIMES)
+            else quoted(field.name)
+            for field in df.schema
+        )
+    )
 
 
 def key_of_texts(key_columns: Sequence[str], values: Sequence[str]) -> dict[str, object]:
@@ -79,7 +104,15 @@ def _is_at(df: DataFrame, key_columns: Sequence[str], key: Key) -> Column:
 
 
 def _typed(field: StructField, key: Key) -> Column:
-    return F.lit(key[field.name]).try_cast(field.dataType)
+    """The value of a key column; null if it does not parse."""
+    value = key[field.name]
+    if isinstance(value, str) and isinstance(field.dataType, BinaryType):
+        return F.try_to_binary(F.lit(value), F.lit("hex"))
+    if isinstance(value, datetime) and isinstance(field.dataType, TimestampNTZType):
+        return F.lit(value.isoformat()).try_cast(
+            field.dataType
+        )  # a literal would be of the driver's time zone
+    return F.lit(value).try_cast(field.dataType)
 
 
 def _refuse_unparsed(df: DataFrame, fields: Sequence[StructField], key: Key) -> None:

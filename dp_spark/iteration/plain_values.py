@@ -32,5 +32,5 @@ def shortened(value: object) -> str:
 
 
 def key_text(key: Mapping[str, object]) -> str:
-    """A key as texts name it: "id=7, day=2024-01-01"."""
-    return ", ".join(f"{name}={value}" for name, value in key.items())
+    """A key as texts name it, and as it can be typed: "id=7, day=2024-01-01"."""
+    return ", ".join(f"{name}={plain(value)}" for name, value in key.items())

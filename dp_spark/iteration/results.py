@@ -70,7 +70,8 @@ class Results:
         """The accuracy of each LF on gold labels, where it is known."""
         rows = (self.metrics or {}).get("lfs")
         found = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
-        return {r["name"]: r["empirical_accuracy"] for r in found if r.get("empirical_accuracy") is not None}
+        known = [row for row in found if "name" in row and row.get("empirical_accuracy") is not None]
+        return {row["name"]: row["empirical_accuracy"] for row in known}
 
 
 def read_results(storage: Storage, directory: str) -> Results:
@@ -117,9 +118,8 @@ def _of_one_version(found: Results, labels_id: str | None) -> Results:
     """The results without those that are not of the others, and with notes on them."""
     is_counts = _is_of(found.counts, found.matrix)
     is_model = _is_of(found.model, found.matrix)
-    is_metrics = (
-        not (found.metrics and found.model) or found.metrics["label_model_id"] == found.model.model_id
-    )
+    metrics_id = (found.metrics or {}).get("label_model_id")
+    is_metrics = not (metrics_id and found.model) or metrics_id == found.model.model_id
     pairs = {
         (COUNTS, MATRIX): is_counts,
         ("label_model.json", MATRIX): is_model,
@@ -135,11 +135,15 @@ def _of_one_version(found: Results, labels_id: str | None) -> Results:
             f"{found.directory}: labels was made from an earlier label_model.json; compared is what the label model "
             "gives now"
         )
+    if found.metrics and not metrics_id:
+        notes.append(
+            f"{found.directory}: metrics.json does not say which label model it is of, and is left out"
+        )
     return replace(
         found,
         counts=found.counts if is_counts else None,
         model=found.model if is_model else None,
-        metrics=found.metrics if is_metrics else None,
+        metrics=found.metrics if metrics_id and is_metrics else None,
         notes=tuple(notes),
     )
 

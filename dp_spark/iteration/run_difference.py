@@ -178,7 +178,9 @@ def _scores(run: Results) -> dict[str, dict[str, object]]:
     """What metrics.json says of all rows with gold of each table of labels."""
     scores = (run.metrics or {}).get("scores")
     tables = scores if isinstance(scores, Mapping) else {}
+    of_all = {name: report.get("all") for name, report in tables.items() if isinstance(report, Mapping)}
     return {
-        name: {score: report["all"].get(score) for score in ("num_data_points", *SCORES, "intervals")}
-        for name, report in tables.items()
+        name: {score: found.get(score) for score in ("num_data_points", *SCORES, "intervals")}
+        for name, found in of_all.items()
+        if isinstance(found, Mapping)
     }

@@ -106,7 +106,8 @@ def suggest_values(
     key, model = labeled_votes.matrix.key, labeled_votes.model
     refuse_missing_columns(points, {"suggest_values": [*key, *columns]}, "the table")
     refuse_reserved_keys(key, (LABEL, IN_FOCUS, _PAIR, _ROW))
-    num_all = labeled_votes.matrix.df.count()
+    with named_jobs(points.sparkSession, "counting data points"):
+        num_all = labeled_votes.matrix.df.count()
     rate = min(1.0, search.max_rows / max(num_all, 1))
     rows = judged_by_focus(sampled(labeled_votes.matrix.df, key, rate), labeled_votes, search)
     chosen = usable_columns(points, columns)

@@ -7,6 +7,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from dp_spark.commands.plan import plan, shown_bytes
+from dp_spark.report.evaluated import metrics_digest
 from dp_spark.stage_names import RESULTS
 
 
@@ -111,3 +112,14 @@ def test_columns_that_a_stage_reads_besides_are_named(project):
 )
 def test_bytes_are_shown_for_people(number, shown):
     assert shown_bytes(number) == shown
+
+
+def test_a_report_of_earlier_metrics_would_be_made_again(project):
+    run = project.run("reported")
+    metrics = {"label_model_id": "x"}
+    run.storage.write_text(run.path("metrics.json"), json.dumps(metrics))
+    run.storage.write_text(run.path("report.json"), json.dumps({"metrics_digest": metrics_digest(metrics)}))
+    run.storage.write_text(run.path("report.html"), "")
+    assert stage(plan(run, resume=True), "report")["would"] == "be skipped: complete"
+    run.storage.write_text(run.path("metrics.json"), json.dumps({"label_model_id": "y"}))
+    assert stage(plan(run, resume=True), "report")["would"] == "run"

@@ -5,9 +5,10 @@ import json
 import pytest
 from pyspark.sql import functions as F
 
-from dp_spark.commands.sample import MAX_FILES, drawn, sample_of, spread
-from dp_spark.commands.try_lfs import try_
+from dp_spark.commands.sample import MAX_FILES, draw_sample, drawn, sample_of, spread
+from dp_spark.commands.try_lfs import try_, try_sample
 from dp_spark.errors import ConfigError, MissingResultError
+from dp_spark.labeling.column_lfs import vote_column
 
 LFS = """
 import itertools
@@ -135,3 +136,25 @@ def test_only_the_chosen_files_are_read(spark, files):
     table = spark.read.parquet(files)
     one = drawn(table, sorted(table.inputFiles())[:1], ["id"], 1000, 0)
     assert {row.id for row in one.collect()} == set(range(50))
+
+
+def test_a_table_may_have_columns_called_as_spark_quotes_or_describes_files(project, spark, tmp_path):
+    table = spark.range(0, 30, 1, 2).selectExpr("id", "1 AS `a``b`", "'mine' AS _metadata")
+    table.write.parquet(f"{tmp_path}/t")
+    sample = sample_of(spark.read.parquet(f"{tmp_path}/t"), ["id"], 10)
+    assert (sample.num_files, set(sample.rows.column("_metadata").to_pylist())) == (2, {"mine"})
+    trial = try_sample(project.run(), sample, [vote_column("a`b")], check_determinism=False)
+    assert trial.votes.tolist() == [[1]] * 10
+
+
+def test_a_generator_may_read_files_and_group_their_rows(project, files):
+    code = f"def make(spark):\n    return spark.read.parquet({files!r}).groupBy('id').count()\n"
+    project.add_module("grouping", code)
+    lines = [line for line in project.text.splitlines() if not line.startswith(("schema", "gold = "))]
+    text, project.text = project.text, "\n".join(lines)
+    try:
+        run = project.run(table__path='"/no/table"', table__generator='"grouping:make"')
+    finally:
+        project.text = text
+    sample = draw_sample(run, 5)
+    assert (sample.rows.num_rows, sample.num_files) == (5, 0)

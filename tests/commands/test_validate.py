@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from dp_spark.checks.columns import refuse_other_splits
 from dp_spark.checks.executors import (
     ExecutorReport,
     executor_problems,
@@ -16,8 +17,8 @@ from dp_spark.checks.executors import (
 )
 from dp_spark.commands.init import CONFIG_FILE
 from dp_spark.commands.validate import validate
-from dp_spark.errors import EnvironmentProblem
-from dp_spark.pipeline import run_pipeline
+from dp_spark.errors import EnvironmentProblem, SchemaError
+from dp_spark.pipeline import _made_from, run_pipeline
 from dp_spark.run import Run
 
 BAD_LFS = """
@@ -309,7 +310,7 @@ def test_an_output_with_results_with_files_of_others_or_that_cannot_be_written_i
         in problems(validated(project, text, num_sample_rows=0))["output"]
     )
     resumed = validated(project, text, num_sample_rows=0, resume=True)
-    assert resumed.is_good
+    assert "holds no run to resume: run.json is not there" in problems(resumed)["output"]
     nowhere = project.text.replace(f"{project.folder}/output", "/proc/dp_spark/output")
     found = problems(validated(project, nowhere, num_sample_rows=0))
     assert "/proc/dp_spark/output cannot be written: in file:/proc" in found["output"]
@@ -373,3 +374,26 @@ def test_a_run_that_would_stop_late_names_all_problems_before_any_work(project):
     assert "training_set.weight" in told
     assert "table.split" in told
     assert not (project.folder / "early" / "label_matrix").exists()
+
+
+def test_a_validation_of_a_run_that_resumes_finds_what_changed_since(project, tmp_path):
+    text = project.text.replace(f"{project.folder}/output", f"{tmp_path}/out")
+    run = replace(project.run(), directory=f"{tmp_path}/out")
+    run.storage.write_text(run.path("label_matrix/part"), "")
+    run.storage.write_text(run.path("run.json"), json.dumps(_made_from(run)))
+    assert validated(project, text, num_sample_rows=0, resume=True).is_good
+    run.storage.write_text(run.path("run.json"), json.dumps({**_made_from(run), "labeling": "another"}))
+    found = validated(project, text, num_sample_rows=0, resume=True)
+    assert "[labeling] changed since the run in" in problems(found)["output"]
+    found = validated(project, text.replace("[end_model]", "[end_model]\nseed = -1"), resume=True)
+    assert list(problems(found)) == ["end_model"], "what was left out is not what changed"
+
+
+def test_a_split_with_many_values_may_hold_train_and_texts_are_not_shown(spark):
+    many = spark.range(200).selectExpr("if(id = 199, 'train', concat('fold ', id)) AS s")
+    refuse_other_splits(many, "s")
+    texts = spark.range(200).selectExpr("concat('a long text of somebody, number ', id) AS s")
+    with pytest.raises(SchemaError, match=r"'s' holds \['a long text of someb'\]: expected 'train'"):
+        refuse_other_splits(texts, "s")
+    with pytest.raises(SchemaError, match=r"'id' holds \['0', '1'\]"):
+        refuse_other_splits(spark.range(2), "id")

@@ -247,3 +247,11 @@ def test_what_may_not_be_replaced_or_shown_is_refused_before_any_work(storage, r
 def copied(run, place):
     shutil.copytree(run.directory, place / "copy")
     return dataclasses.replace(run, directory=str(place / "copy"))
+
+
+def test_metrics_that_name_no_label_model_are_left_out(storage, run, tmp_path):
+    other = copied(run, tmp_path)
+    storage.write_text(other.path("metrics.json"), json.dumps({"scores": {"end_model": {"accuracy": 0.9}}}))
+    found = diff(storage, run.directory, other.directory)
+    assert "metrics.json does not say which label model it is of, and is left out" in found.text
+    assert found.content["scores"] == {}

@@ -4,16 +4,21 @@ import dataclasses
 import json
 import math
 import shutil
+import time
+from datetime import datetime
 
 import numpy as np
 import pytest
-from small_run import PROBABILITIES, ROWS, model_by_hand
+from small_run import PROBABILITIES, ROWS, SCHEMA, model_by_hand, small_run
 from voting import executed_plan
 
+from dp_spark.commands.errors import errors
 from dp_spark.commands.explain import explain
 from dp_spark.errors import MissingResultError, SchemaError
-from dp_spark.iteration.keys import _is_at, explain_label
+from dp_spark.iteration.keys import _is_at, explain_label, key_of_texts, point_at, row_at, times_as_text
 from dp_spark.iteration.label_classes import LabeledVotes
+from dp_spark.iteration.plain_values import plain
+from dp_spark.labeling.matrix import LabelMatrix
 from dp_spark.run import read_label_model, read_labels, read_matrix
 
 
@@ -145,3 +150,50 @@ def test_three_classes_are_explained_by_name(run, storage, tmp_path):
     assert found.content["log_odds"]["total"] == pytest.approx(math.log(3))
     assert [lf["title"] for lf in found.content["lfs"]] == ["politics", "sport"]
     assert "P(politics) = 0.6667, P(sport) = 0.2222, P(science) = 0.1111" in found.text
+
+
+@pytest.fixture
+def far_east(monkeypatch):
+    """The driver's time zone is not the session's, which is UTC."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("expression", "shown"),
+    [
+        ("TIMESTAMP '2024-01-01 12:00:00' + make_interval(0, 0, 0, id)", "2024-01-02 12:00:00"),
+        ("TIMESTAMP_NTZ '2024-01-01 12:00:00.5' + make_interval(0, 0, 0, id)", "2024-01-02 12:00:00.5"),
+        ("unhex(concat('ff0', id))", "ff01"),
+        ("make_dt_interval(id)", "INTERVAL '1 00:00:00' DAY TO SECOND"),
+        ("date_add(DATE '2024-01-01', int(id))", "2024-01-02"),
+    ],
+)
+def test_a_key_can_be_typed_as_it_is_shown(spark, far_east, expression, shown):
+    table = spark.range(3).selectExpr(f"{expression} AS `the.key`", "X'00' AS votes", "id")
+    matrix = LabelMatrix(table.where("id < 2").drop("id"), ("the.key",), ("a",), ("",), 2)
+    of_id = {row["id"]: str(plain(row["the.key"])) for row in times_as_text(table).collect()}
+    assert of_id[1] == shown
+    assert row_at(table, matrix.key, key_of_texts(matrix.key, [shown]))["id"] == 1
+    with pytest.raises(ValueError, match="no data point with .* it has, for instance, ") as caught:
+        point_at(matrix, {"the.key": of_id[2]})
+    assert f"the.key={shown}" in str(caught.value)
+
+
+def test_in_python_a_time_without_zone_is_that_of_the_column(spark, far_east):
+    table = spark.sql("SELECT TIMESTAMP_NTZ '2024-01-01 12:00:00' AS t, 7 AS x")
+    assert row_at(table, ["t"], {"t": datetime(2024, 1, 1, 12)})["x"] == 7  # noqa: DTZ001
+
+
+def test_a_row_with_a_time_as_its_key_is_found_in_every_table(storage, tmp_path, far_east):
+    rows = [(datetime(2024, 1, i + 1, 12), *row[1:]) for i, row in enumerate(ROWS)]  # noqa: DTZ001
+    timed = small_run(storage, tmp_path, rows, SCHEMA.replace("id string", "id timestamp_ntz"))
+    shown = [row for bucket in errors(timed).content["buckets"] for row in bucket["rows"]]
+    wrong = "2024-01-02 12:00:00"  # r1
+    assert wrong in [row["id"] for row in shown]
+    content = explain(timed, [wrong, "1"]).content
+    assert content["key"] == {"id": wrong, "day": 1}
+    assert (content["stored_is_same"], content["gold"]) == (True, "+1")

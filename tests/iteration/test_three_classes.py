@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from dp_spark import LabeledVotes, LabelMatrix, LabelModel, flipped_rows, label_buckets, suggest_values
-from dp_spark.iteration.error_buckets import judged_rows
+from dp_spark.iteration.error_buckets import _probabilities, judged_rows
 from dp_spark.iteration.error_counts import count_errors
 from dp_spark.iteration.flips import count_flips
 from dp_spark.iteration.focus import Search
@@ -90,3 +91,10 @@ def test_suggestions_lean_to_named_classes(spark, after):
     assert (only.column, only.value, only.num_focus, only.num_rows) == ("a.column", "b", 2, 2)
     assert (only.lean, only.num_lean, only.num_labeled) == ("sport", 2, 2)
     assert found.num_labeled == {"politics": 1, "science": 1, "sport": 2}
+
+
+def test_probabilities_of_no_rows_have_as_many_classes():
+    kind = pa.list_(pa.float64())
+    assert _probabilities(pa.array([], kind), 3).shape == (0, 3)
+    some = pa.array([[1.0, 0.0, 0.0], [0.2, 0.3, 0.5]], kind).slice(1)
+    assert _probabilities(some, 3).tolist() == [[0.2, 0.3, 0.5]]
