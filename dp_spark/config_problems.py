@@ -1,5 +1,6 @@
 """What is wrong with a configuration, one problem at a time, and what is left of it without that."""
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,10 @@ def _explained(
 ) -> ConfigProblem:
     name = ".".join(map(str, location))
     if kind == _UNKNOWN:
-        return ConfigProblem(name, f"unknown key; known here: {', '.join(_known_keys(location[:-1], model))}")
+        known = _known_keys(location[:-1], model)
+        near = difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        return ConfigProblem(name, f"unknown key; known here: {', '.join(known)}{hint}")
     if kind == _MISSING:
         return ConfigProblem(name, _IS_MISSING)
     said = message.removeprefix("Value error, ")

@@ -63,7 +63,11 @@ def test_a_configuration_cannot_be_changed():
 @pytest.mark.parametrize(
     ("section", "key", "known"),
     [
-        ("[table]", "table.kye", "cluster, format, generator, gold, key, path, schema, split, test_share"),
+        (
+            "[table]",
+            "table.kye",
+            "cluster, format, generator, gold, key, path, schema, split, test_share (did you mean key?)",
+        ),
         (
             "[labeling]",
             "labeling.kye",

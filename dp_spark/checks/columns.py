@@ -64,9 +64,13 @@ def refuse_other_gold_types(points: DataFrame, config: PipelineConfig) -> None:
         if name in points.columns and not isinstance(points.schema[name].dataType, IntegralType)
     ]
     if wrong:
+        classes = config.labeling.classes
+        named = ", ".join(
+            f"{vote} for {name!r}" for vote, name in zip(classes.votes, classes.names, strict=False)
+        )
         raise SchemaError(
-            f"{'; '.join(wrong)}: expected integers, the classes as votes name them, and null where the truth is "
-            "not known. Recode it."
+            f"{'; '.join(wrong)}: expected integers, {named or 'the classes as votes name them'}, and null where the "
+            "truth is not known. Recode it."
         )
 
 

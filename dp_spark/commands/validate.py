@@ -19,6 +19,7 @@ from dp_spark.worker_errors import first_line
 
 NUM_SAMPLE_ROWS = 100
 _CONFIGURATION, _SESSION = "configuration", "Spark session"
+_NOT_DEEP = " Keys and inputs of all rows were not looked at: --deep does."
 _MARKS = {"ok": "ok      ", "problem": "PROBLEM ", "skipped": "skipped "}
 
 
@@ -58,7 +59,7 @@ def validate(
         return _outcome([*findings, *_skipped(checks, _SESSION)], {"driver": package_versions()})
     subject = Subject(run, source_points)
     findings += run_checks(checks, subject)
-    return _outcome(findings, _versions(subject))
+    return _outcome(findings, _versions(subject), "" if deep else _NOT_DEEP)
 
 
 def _skipped(checks: list[Check], because_of: str) -> list[Finding]:
@@ -92,7 +93,7 @@ def _versions(subject: Subject) -> dict[str, object]:
     return {"driver": driver_versions(subject.run.spark), "executors": told}
 
 
-def _outcome(findings: list[Finding], versions: dict[str, object]) -> Outcome:
+def _outcome(findings: list[Finding], versions: dict[str, object], note: str = "") -> Outcome:
     problems = [
         {"check": finding.check, "where": problem.where, "what": problem.what}
         for finding in findings
@@ -101,7 +102,7 @@ def _outcome(findings: list[Finding], versions: dict[str, object]) -> Outcome:
     checked = [{"name": f.check, "state": f.state, "skipped_for": f.skipped_for} for f in findings]
     lines = [line for finding in findings for line in _lines(finding)]
     return Outcome(
-        "\n".join([*lines, "", _versions_line(versions), _verdict(findings, len(problems))]),
+        "\n".join([*lines, "", _versions_line(versions), _verdict(findings, len(problems)) + note]),
         {"problems": problems, "checked": checked, "versions": versions},
         not problems,
     )

@@ -210,3 +210,17 @@ def test_labels_that_are_surer_than_right_are_no_reason_to_believe():
     assert facts.calibration.z > facts.calibration.max_z
     assert not any(reason.startswith("Confidence meets truth") for reason in facts.quality.reasons)
     assert any(sentence.startswith("Labels are surer than they are right") for sentence in facts.advice)
+
+
+def test_what_would_show_accuracies_depends_on_what_there_is(subject):
+    counted = replace(subject, label_model="majority_vote")
+    one_sided = [lf(name, votes={"spam": 50}) for name in "abcd"]
+    for lfs, wanted in (
+        (
+            [lf(name) for name in "abc"],
+            "3 that vote leave nothing to check a fit with: add 1 or more that overlap",
+        ),
+        ([lf(name) for name in "abcd"], "Add some that overlap with others and look at something else"),
+        (one_sided, "Add some that can vote for more than one class and overlap"),
+    ):
+        assert any(wanted in sentence for sentence in advice(counted, *lfs))
