@@ -7,7 +7,7 @@ import numpy as np
 from dp_spark.label_model.calibration import Calibration
 from dp_spark.label_model.names import USE_DEPENDENCIES, USE_PRIORS
 from dp_spark.labeling.lf_runs import SLOW_SHARE
-from dp_spark.report.quality import VOTE_COUNTS
+from dp_spark.report.counted_votes import counted_votes
 from dp_spark.report.run_facts import Coverage, Quality, Subject
 from dp_spark.report.vote_facts import Agreement, Drift, LFFacts
 from dp_spark.report.words import share_text, shortened
@@ -17,7 +17,6 @@ LEAST_COVERED = 0.8  # of the data points; fewer are worth a sentence
 MANY_FAILURES = 0.001  # of the data points; fewer failures are less urgent than what makes labels wrong
 LEAST_SLOW_SECONDS = 60.0  # of Python time of all tasks together
 LEAST_GAIN = 0.05  # of accuracy over a guess; less is hardly worth a vote
-LEAST_LFS = 4  # three have as many pairs as accuracies: whatever they do, some accuracies fit
 LEAST_JUDGED = 20  # gold labels, to say that a labeling function is wrong
 _MAX_NAMES = 3
 _MAX_CHARACTERS = 60  # of a name
@@ -49,7 +48,7 @@ def advice_of(
     found = [
         *_failures(lfs, subject.num_data_points, many=True),
         *_below_chance(lfs, num_classes),
-        *_counted(lfs, subject, quality),
+        *counted_votes(lfs, subject, quality),
         *_overconfident(calibration, configured_model),
         *_uncovered(coverage),
         *_dependent(agreement),
@@ -116,32 +115,6 @@ def _is_near(lf: LFFacts) -> bool:
         error = float(np.sqrt(lf.chance * (1 - lf.chance) / lf.num_judged))
         return lf.empirical_accuracy <= lf.chance + max(2 * error, LEAST_GAIN)
     return lf.interval is not None and lf.interval[0] <= lf.chance
-
-
-def _counted(lfs: Sequence[LFFacts], subject: Subject, quality: Quality) -> Iterator[str]:
-    if subject.label_model in VOTE_COUNTS and quality.source != "nothing":
-        yield (
-            "The label model counts votes, because they do not show how accurate labeling functions are. "
-            f"{_wanted(lfs)}, or give a few gold labels as label_model.gold."
-        )
-    elif quality.source == "nothing" and subject.label_model:
-        yield (
-            f"Nothing says how accurate labeling functions are. {_wanted(lfs)}, or give a few gold labels as "
-            "label_model.gold."
-        )
-
-
-def _wanted(lfs: Sequence[LFFacts]) -> str:
-    """Which labeling functions would show how accurate the others are."""
-    voting = [lf for lf in lfs if lf.votes]
-    if len(voting) < LEAST_LFS:
-        return (
-            f"{len(voting)} that vote leave nothing to check a fit with: add {LEAST_LFS - len(voting)} or more that "
-            "overlap with them"
-        )
-    if all(len(lf.votes) > 1 for lf in voting):
-        return "Add some that overlap with others and look at something else"
-    return "Add some that can vote for more than one class and overlap with others"
 
 
 def _overconfident(calibration: Calibration | None, configured_model: str) -> Iterator[str]:
