@@ -209,9 +209,12 @@ def test_a_module_with_a_syntax_error_names_file_and_line(tmp_path, monkeypatch)
     ("old", "new", "where"),
     [
         ('output = "out"', "output = 3", ["output"]),
-        ('key = ["id"]', 'key = ["id"]\nschema = "id INT"', ["table"]),
-        ('module = "my_lfs"', 'module = "my_lfs"\nnum_classes = 1', ["labeling.num_classes"]),
-        ('module = "my_lfs"', "num_classes = 1", ["labeling.num_classes", "labeling.module"]),
+        ('key = ["id"]', "key = []", ["table.key"]),
+        (
+            'module = "my_lfs"',
+            'module = "my_lfs"\nnum_classes = 1\nclass_names = ["a"]',
+            ["labeling.num_classes", "labeling"],
+        ),
     ],
 )
 def test_a_setting_with_a_problem_is_not_missing_too(old, new, where):
