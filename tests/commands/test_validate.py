@@ -119,7 +119,7 @@ def test_a_new_project_has_no_problems_and_every_check_was_made(good):
     assert set(states(good).values()) == {"ok"}
     assert {"keys of all rows", "inputs of all rows", "labeling functions on 100 rows"} < set(states(good))
     assert good.is_good
-    assert "\nNo problems. Keys" in good.text
+    assert good.text.endswith("\nNo problems.")
 
 
 def test_versions_of_driver_and_executors_are_told(good, spark):
@@ -173,7 +173,8 @@ def test_problems_of_all_kinds_are_found_at_once(bad, check, where, message):
 def test_problems_make_an_outcome_that_is_not_good_and_the_text_tells_them(bad):
     assert not bad.is_good
     assert "PROBLEM  columns\n" in bad.text
-    assert bad.text.endswith(f"{len(bad.content['problems'])} problems.")
+    assert f"\n{len(bad.content['problems'])} problems." in bad.text
+    assert bad.text.endswith("Keys and inputs of all rows were not looked at: --deep does.")
 
 
 def test_a_labeling_function_without_problems_or_within_its_budget_is_not_named(bad):
