@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dp_spark.pipeline import RUN_FILE
+from dp_spark.stage_names import GOLD_END_MODEL, GOLD_TRAINING_SET, OWN_NAMES, RUN_FILE
 from dp_spark.stages import STAGES
 
 REPOSITORY = Path(__file__).parents[1]
@@ -149,8 +149,8 @@ def test_a_run_that_is_stopped_twice_goes_on_to_its_end(spark, start, tmp_path):
     wait_until((tmp_path / "has_begun").exists, run)
     said = stop(run, signal.SIGINT, tmp_path)
     assert said == (
-        "interrupted in stage apply-lfs after 0 of 9 stages; the results of complete stages are kept: go on "
-        "with `pipeline.py --config my.toml --resume`"
+        f"interrupted in stage apply-lfs after 0 of {len(STAGES)} stages; the results of complete stages are kept: "
+        "go on with `pipeline.py --config my.toml --resume`"
     )
     assert set(os.listdir(results)) - {f".{RUN_FILE}.crc"} == {RUN_FILE}
 
@@ -158,7 +158,7 @@ def test_a_run_that_is_stopped_twice_goes_on_to_its_end(spark, start, tmp_path):
     run = start(tmp_path, *command, "--resume")
     wait_until(lambda: list(results.glob("training_set/_training-*/*/progress.json")), run)
     said = stop(run, signal.SIGTERM, tmp_path)
-    assert said.startswith("interrupted in stage train-end-model after 5 of 9 stages;")
+    assert said.startswith(f"interrupted in stage train-end-model after 5 of {len(STAGES)} stages;")
     assert hidden(results) == []
     assert not (results / "end_model").exists()
 
@@ -166,7 +166,7 @@ def test_a_run_that_is_stopped_twice_goes_on_to_its_end(spark, start, tmp_path):
     run = start(tmp_path, *command, "--resume")
     assert run.wait(timeout=400) == 0, (tmp_path / "stderr").read_text()
     written = {name for name in os.listdir(results) if not name.startswith(".")}
-    assert written == {*(output for _, output in STAGES.values()), RUN_FILE} - {"gold_end_model"}  # no gold
+    assert written == OWN_NAMES - {GOLD_END_MODEL, GOLD_TRAINING_SET}  # no gold
 
 
 def test_a_second_ctrl_c_ends_at_once(start, tmp_path):
