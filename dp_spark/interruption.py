@@ -86,13 +86,8 @@ def job_signals() -> Iterator[None]:
     before = {number: signal.signal(number, _on_signal) for number in SIGNALS}
     _state.ends_process = True
     try:
-        yield
-        _raise_if_received()
-    except Interrupted:
-        raise
-    except BaseException:
-        _raise_if_received()
-        raise
+        with _interrupting():
+            yield
     finally:
         if not _state.received:  # else the process is about to end, and a second signal ends it at once
             _state.ends_process = False
@@ -113,13 +108,8 @@ def cancelled_when_interrupted(cancel: Callable[[], None]) -> Iterator[None]:
     with _handler_of_ours():
         _state.cancels.append(cancel)
         try:
-            yield
-            _raise_if_received()
-        except Interrupted:
-            raise
-        except BaseException:
-            _raise_if_received()
-            raise
+            with _interrupting():
+                yield
         finally:
             _state.cancels.remove(cancel)
 
@@ -156,6 +146,19 @@ def _handler_of_ours() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, before)
         forget_signal()
+
+
+@contextmanager
+def _interrupting() -> Iterator[None]:
+    """Raise Interrupted at the end of the block if a signal came, instead of what a cancelled job raises."""
+    try:
+        yield
+        _raise_if_received()
+    except Interrupted:
+        raise
+    except BaseException:
+        _raise_if_received()
+        raise
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from least_config import LEAST
 
 from dp_spark.cli import main
 from dp_spark.config import EndModelConfig, parse_config, usable_config
@@ -13,16 +14,6 @@ from dp_spark.label_model.names import ModelName
 from dp_spark.references import import_module, resolve_reference
 
 SPAM = (Path(__file__).parents[1] / "conf" / "spam.toml").read_text()
-LEAST = """
-output = "out"
-[table]
-path = "table"
-key = ["id"]
-[labeling]
-module = "my_lfs"
-[training_set]
-text = "text"
-"""
 
 
 def problems(text):

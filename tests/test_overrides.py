@@ -1,19 +1,9 @@
 import pytest
+from least_config import LEAST
 
 from dp_spark.config import parse_config
 from dp_spark.errors import ConfigError
 from dp_spark.overrides import overridden
-
-LEAST = """
-output = "out"
-[table]
-path = "table"
-key = ["id"]
-[labeling]
-module = "my_lfs"
-[training_set]
-text = "text"
-"""
 
 
 @pytest.mark.parametrize(
