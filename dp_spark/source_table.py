@@ -58,6 +58,8 @@ def read_source(
     except AnalysisException as problem:
         raise _not_of_format(path, source_format, str(problem)) from problem
     _refuse_nameless(points, path, source_format)
+    if source_format != PARQUET and ddl is None and schema is None:
+        logger.info("to save the pass over %s, add to [table]: schema = %r", path, _ddl(points.schema))
     return points
 
 
@@ -65,7 +67,7 @@ def _typed(
     reader: DataFrameReader, source_format: str, path: str, ddl: str | None, schema: StructType | None
 ) -> DataFrameReader:
     if schema is None and ddl is None:
-        logger.info("finding the types of %s: one pass; table.schema saves it", path)
+        logger.info("finding the types of %s: one pass", path)
         return reader.option("inferSchema", "true") if source_format == CSV else reader
     try:
         return reader.schema(schema or str(ddl))
@@ -84,6 +86,14 @@ def _refuse_nameless(points: DataFrame, path: str, source_format: str) -> None:
             f"the first column of {path} has no name in the first line of the file: expected a name for every column. "
             "pandas writes its index so: pass index=False, or index_label='id' if it identifies the rows."
         )
+
+
+def _ddl(schema: StructType) -> str:
+    """The columns and their types as SQL writes them."""
+    names = [field.name.replace("`", "``") for field in schema]
+    return ", ".join(
+        f"`{name}` {field.dataType.simpleString()}" for name, field in zip(names, schema, strict=True)
+    )
 
 
 def _not_of_format(path: str, source_format: str, failure: str) -> SchemaError:

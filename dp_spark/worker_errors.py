@@ -139,6 +139,7 @@ def _bad_text_file(text: str) -> errors.SchemaError | None:
         return errors.SchemaError(
             f"{file} holds a row that cannot be read: in CSV, expected as many values as the first line has names, "
             "quotes around texts with commas, and values of the column's type; in JSON lines, one object on every "
-            "line. Correct the row; if only a type is wrong, give table.schema."
+            "line. Correct the row (pandas.read_csv names the line of one that is too long); if only a type is wrong, "
+            "give table.schema."
         )
     return None

@@ -1,6 +1,7 @@
 """Tables as users have them: CSV as spreadsheets write it, JSON lines, and what is wrong with some."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -70,7 +71,10 @@ def test_types_are_found_once_per_run(storage, tmp_path, caplog):
     run = run_of(storage, path)
     with caplog.at_level("INFO", logger="dp_spark.source_table"):
         assert [read_points(run).schema["id"].dataType.simpleString() for _ in range(2)] == ["int", "int"]
-    assert [message.partition(":")[0] for message in caplog.messages] == [f"finding the types of {path}"]
+    assert [message.partition(":")[0] for message in caplog.messages] == [
+        f"finding the types of {path}",
+        f"to save the pass over {path}, add to [table]",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -144,3 +148,18 @@ def test_settings_of_a_table_that_do_not_fit_are_refused(more, message):
 def test_the_ending_of_a_path_tells_the_format():
     names = ["t.csv", "T.CSV", "t.csv.gz", "s3a://b/t.jsonl/", "t.ndjson.zst", "t.parquet", "t", "csv"]
     assert [format_of(n) for n in names] == ["csv"] * 3 + ["json"] * 2 + ["parquet"] * 3
+
+
+def test_the_schema_that_is_found_can_be_given_next_time(storage, tmp_path, caplog):
+    (tmp_path / "table.csv").write_text('id,a.b,"c`d"\n1,x,2.5\n')
+    config = parse_config(
+        CONFIG.format(table=f'path = "{tmp_path}/table.csv"\nkey = ["id"]').replace('"text"', '"a.b"'),
+        "my.toml",
+    )
+    with caplog.at_level("INFO"):
+        found = read_points(Run(storage, config, f"{tmp_path}/out"))
+    ddl = re.search(r"schema = '(.*)'", caplog.text)[1]
+    assert ddl == "`id` int, `a.b` string, `c``d` double"
+    table = config.table.model_copy(update={"ddl": ddl})
+    again = read_points(Run(storage, config.model_copy(update={"table": table}), f"{tmp_path}/out"))
+    assert again.collect() == found.collect()

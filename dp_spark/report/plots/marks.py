@@ -13,8 +13,8 @@ _DASHES = (0, (3, 3))
 
 
 def percent_ticks() -> FuncFormatter:
-    """Ticks of shares as percent, without digits that say nothing."""
-    return FuncFormatter(lambda share, _: f"{100 * share:.3g}%")
+    """Ticks of shares as percent, without digits that say nothing; the margin beyond 100% has none."""
+    return FuncFormatter(lambda share, _: f"{100 * share:.3g}%" if share <= 1 + 1e-9 else "")
 
 
 def key_dot(marker: str, color: str, label: str, *, is_hollow: bool = False) -> Line2D:
