@@ -93,7 +93,7 @@ def fit_label_model(
 def _log(model: LabelModel) -> None:
     m, status = len(model.lf_names), model.diagnostics["status"]
     if status == NOT_FITTED["status"]:
-        logger.info("label model %s: m=%d; votes are counted, and the accuracies assumed", model.model, m)
+        logger.info("label model %s: m=%d; votes are counted, no accuracies fitted", model.model, m)
     else:
         steps = model.diagnostics.get("num_steps", 0)
         logger.info("fitted label model %s: m=%d status=%s steps=%s", model.model, m, status, steps)
