@@ -7,6 +7,8 @@ their own style sheets and clean what they show.
 import html
 from collections.abc import Mapping, Sequence
 
+from dp_spark.texts import shortened
+
 MAX_ROWS = 30  # of a table; a notebook holds many of them
 MAX_TEXTS = 10  # of a list of sentences
 MAX_CHARACTERS = 300  # of a cell
@@ -17,15 +19,6 @@ _CELL = "padding: 2px 8px; white-space: nowrap; vertical-align: top; text-align:
 def escaped(value: object) -> str:
     """The value's text without anything that HTML would take for its own; cut if it is very long."""
     return html.escape(shortened(str(value), MAX_CHARACTERS))
-
-
-def shortened(text: str, num_characters: int) -> str:
-    """The text, or its beginning and an ellipsis.
-
-    >>> shortened("labeling", 5)
-    'labe…'
-    """
-    return text if len(text) <= num_characters else f"{text[: num_characters - 1]}…"
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]], num_rows: int | None = None) -> str:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from dp_spark.html import escaped, shortened
+from dp_spark.html import escaped
+from dp_spark.texts import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

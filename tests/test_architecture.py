@@ -23,6 +23,7 @@ FOUNDATIONS = {
     "hashing",
     "held_back",
     "interruption",
+    "json_values",
     "logs",
     "progress",
     "html",
@@ -32,6 +33,7 @@ FOUNDATIONS = {
     "session",
     "storage",
     "tables",
+    "texts",
     "worker_errors",
     "worker_reuse",
 }

@@ -1,7 +1,6 @@
 """Doing a verb and saying what came of it: text for people, JSON for machines, an exit code for schedulers."""
 
 import json
-import math
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -10,6 +9,7 @@ from contextlib import nullcontext, redirect_stdout
 from dp_spark.cli.options import Speech
 from dp_spark.commands.outcome import Outcome
 from dp_spark.errors import ConfigError, DpSparkError
+from dp_spark.json_values import finite
 from dp_spark.logs import configure_logging
 from dp_spark.session import run_job
 from dp_spark.worker_errors import first_line
@@ -55,15 +55,4 @@ def _configure(speech: Speech) -> None:
 
 
 def _json(content: Mapping[str, object]) -> str:
-    return json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False, default=str)
-
-
-def _finite(value: object) -> object:
-    """The value without NaN and infinities, which JSON has no word for: they become null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(part) for part in value]
-    return value
+    return json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False, default=str)

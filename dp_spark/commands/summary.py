@@ -6,7 +6,7 @@ from dataclasses import asdict
 from dp_spark.commands.outcome import Outcome
 from dp_spark.report.metrics import ASSUMED
 from dp_spark.report.vote_facts import LFFacts
-from dp_spark.report.words import share_text, shortened
+from dp_spark.report.words import cut_in_middle, share_text
 from dp_spark.reporting import lf_facts_of
 from dp_spark.run import Run
 
@@ -72,7 +72,7 @@ def _row(lf: LFFacts) -> tuple[str, ...]:
     interval = f" {lf.interval[0]:.2f}-{lf.interval[1]:.2f}" if lf.interval else ""
     assumed = "?" if _is_assumed(lf) else ""
     return (
-        shortened(lf.name, NAME_WIDTH),
+        cut_in_middle(lf.name, NAME_WIDTH),
         "never" if not lf.votes else classes if len(classes) <= MAX_POLARITY else f"{len(lf.votes)} classes",
         *map(share_text, (lf.coverage, lf.overlaps, lf.conflicts)),
         "-" if lf.accuracy is None else f"{lf.accuracy:.2f}{assumed}{interval}",

@@ -7,6 +7,7 @@ from dp_spark.iteration.flips import Flips
 from dp_spark.iteration.plain_values import key_text
 from dp_spark.iteration.pushes import Push
 from dp_spark.iteration.run_difference import LFDifference, LFState, RunDifference
+from dp_spark.label_model.model import NO_INTERVAL
 
 MAX_LINES = 15  # of LFs and of changes; the content has all
 MAX_BALANCE_SHOWN = 6
@@ -107,7 +108,7 @@ def _accuracy(state: LFState | None) -> str:
     if state is None or state.accuracy is None or state.accuracy_interval is None:
         return "-"
     low, high = state.accuracy_interval
-    known = "assumed" if (low, high) == (0.0, 1.0) else f"[{low:.2f}, {high:.2f}]"
+    known = "assumed" if (low, high) == NO_INTERVAL else f"[{low:.2f}, {high:.2f}]"
     return f"{state.accuracy:.3f} {known}"
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dp_spark.iteration.error_counts import ErrorCounts
-from dp_spark.iteration.plain_values import key_text, shortened
+from dp_spark.iteration.plain_values import key_text, on_one_line
 from dp_spark.labels.label import PROB_LABEL
 
 MAX_LINES = 15  # of LFs and of the confusion; the content has all
@@ -91,6 +91,6 @@ def _bucket_lines(bucket: ShownBucket, key: Sequence[str]) -> list[str]:
     lines = [f"{bucket.num_rows:>10,}  gold {bucket.gold}, labeled {bucket.label}: {votes or 'no votes'}"]
     for row in bucket.rows:
         beside = {name: value for name, value in row.items() if name not in (*key, PROB_LABEL)}
-        shown = "".join(f"\n                {name}: {shortened(value)}" for name, value in beside.items())
+        shown = "".join(f"\n                {name}: {on_one_line(value)}" for name, value in beside.items())
         lines.append(f"            {key_text({name: row[name] for name in key})}{shown}")
     return lines

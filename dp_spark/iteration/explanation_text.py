@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TypedDict
 
-from dp_spark.iteration.plain_values import key_text, shortened
+from dp_spark.iteration.plain_values import key_text, on_one_line
+from dp_spark.label_model.model import NO_INTERVAL
 
 MAX_CLASSES_SHOWN = 5
 
@@ -68,13 +69,13 @@ def explanation_text(content: Explained) -> str:
     lines += ["", *_beside_lines(content)]
     if len(classes) > 2:
         lines.append(f"{'all classes':12s} {_shares(classes, content['probabilities'])}")
-    lines += [f"{name:12s} {shortened(value)}" for name, value in content["row"].items()]
+    lines += [f"{name:12s} {on_one_line(value)}" for name, value in content["row"].items()]
     return "\n".join(lines)
 
 
 def _term_line(lf: LFTerm) -> str:
     low, high = lf["accuracy_interval"]
-    known = "assumed" if (low, high) == (0.0, 1.0) else f"{low:.3f} to {high:.3f}"
+    known = "assumed" if (low, high) == NO_INTERVAL else f"{low:.3f} to {high:.3f}"
     says = f"votes {lf['title']}" if lf["vote"] else "abstains, which is a sign"
     return f"{lf['log_odds']:+10.4f}  {lf['name']} {says} (accuracy {lf['accuracy']:.3f}, {known})"
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 
+from dp_spark.texts import shortened
+
 MAX_CHARACTERS = 200  # of a value, on a terminal
 
 
@@ -25,10 +27,9 @@ def plain(value: object) -> object:
             return str(value)
 
 
-def shortened(value: object) -> str:
+def on_one_line(value: object) -> str:
     """The value on one line, cut off after MAX_CHARACTERS."""
-    text = " ".join(str(value).split())
-    return text if len(text) <= MAX_CHARACTERS else f"{text[: MAX_CHARACTERS - 1]}…"
+    return shortened(" ".join(str(value).split()), MAX_CHARACTERS)
 
 
 def key_text(key: Mapping[str, object]) -> str:

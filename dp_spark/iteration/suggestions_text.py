@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from dp_spark.iteration.conflicting_pairs import ConflictingPair
-from dp_spark.iteration.plain_values import shortened
+from dp_spark.iteration.plain_values import on_one_line
 from dp_spark.iteration.suggestions import Suggestion, Suggestions
+from dp_spark.texts import shortened
 
 _FOCUS = {
     "uncovered": "have no vote",
@@ -48,9 +49,12 @@ def _column_lines(name: str, suggestions: Sequence[Suggestion], found: Suggestio
 
 
 def _line(suggestion: Suggestion, found: Suggestions) -> str:
-    value, alike = shortened(suggestion.value), f" (+{suggestion.num_alike})" if suggestion.num_alike else ""
+    value, alike = (
+        on_one_line(suggestion.value),
+        f" (+{suggestion.num_alike})" if suggestion.num_alike else "",
+    )
     room = _WIDTH - 2 - len(alike)
-    cut = (value if len(value) <= room else f"{value[: room - 1]}…") + alike
+    cut = shortened(value, room) + alike
     return (
         f"  {cut:{_WIDTH - 2}s} {suggestion.num_focus:>10,} {suggestion.num_rows:>10,} {suggestion.log_odds:>+9.2f} "
         f"{suggestion.z:>6.1f}  {_lean(suggestion, found)}"

@@ -24,6 +24,7 @@ Diagnostics = Mapping[str, object]
 
 FORMAT_VERSION = 3  # 1 had no intervals and no log_likelihoods, 2 no abstain_log_likelihoods
 NO_MODEL = "this is not a label model: expected the JSON that LabelModel.save writes."
+NO_INTERVAL = (0.0, 1.0)  # of an accuracy that the votes say nothing about
 MAX_BALANCE_ERROR = 1e-6  # how far a class balance may be from adding up to 1
 
 
@@ -64,7 +65,7 @@ class LabelModel:
     def __post_init__(self) -> None:
         m, k = len(self.lf_names), len(classes_of(self.num_classes))
         if self.intervals is None:
-            object.__setattr__(self, "intervals", np.tile([0.0, 1.0], (m, 1)))
+            object.__setattr__(self, "intervals", np.tile(NO_INTERVAL, (m, 1)))
         shapes = {"accuracies": (m,), "weights": (m,), "class_balance": (k,), "intervals": (m, 2)}
         if self.log_likelihoods is not None:
             shapes["log_likelihoods"] = (m, k, k)

@@ -12,6 +12,7 @@ from typing import Literal, Protocol, TextIO
 from tqdm.std import tqdm
 
 from dp_spark.progress.snapshot import Snapshot
+from dp_spark.texts import shortened
 
 logger = logging.getLogger("dp_spark.progress")
 
@@ -112,7 +113,7 @@ class Bar:
         if type(self._bar) is tqdm:
             self._bar.ncols = num_columns
         room = max(_MIN_TITLE, num_columns - len(snapshot.text) - _MIN_BAR)
-        self._bar.set_description_str(_shortened(snapshot.title, room), refresh=False)
+        self._bar.set_description_str(shortened(snapshot.title, room), refresh=False)
         self._bar.refresh()
 
     def close(self) -> None:
@@ -141,10 +142,6 @@ def _new_bar() -> "tqdm[None]":
     kind = importlib.import_module("tqdm.notebook").tqdm if has_widgets else tqdm
     bar: tqdm[None] = kind(total=1, leave=False, mininterval=0, file=sys.stderr)
     return bar
-
-
-def _shortened(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def _num_columns() -> int:

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from dp_spark.label_model.calibration import Calibration
+from dp_spark.label_model.model import NO_INTERVAL
 from dp_spark.label_model.names import USE_DEPENDENCIES, USE_PRIORS
 from dp_spark.labeling.lf_runs import SLOW_SHARE
 from dp_spark.report.counted_votes import counted_votes
 from dp_spark.report.run_facts import Coverage, Quality, Subject
 from dp_spark.report.vote_facts import Agreement, Drift, LFFacts
-from dp_spark.report.words import share_text, shortened
+from dp_spark.report.words import cut_in_middle, share_text
 
 MAX_ADVICE = 5
 LEAST_COVERED = 0.8  # of the data points; fewer are worth a sentence
@@ -173,7 +174,7 @@ def _drifting(drift: Drift | None) -> Iterator[str]:
     drifting = [lf for lf in drift.lfs if lf.is_drifting] if drift else []
     if drift and drifting:
         lf = drifting[0]
-        what = f"{_quoted([lf.name])} votes {shortened(lf.class_name, _MAX_CHARACTERS)}"
+        what = f"{_quoted([lf.name])} votes {cut_in_middle(lf.class_name, _MAX_CHARACTERS)}"
         low, high = min(lf.class_shares), max(lf.class_shares)
         yield (
             f"{_quoted([lf.name for lf in drifting])} {_is_are(drifting)} not the same in all parts of the table: "
@@ -217,7 +218,7 @@ def _if_auto(configured_model: str) -> str:
 def _accuracy_text(lf: LFFacts) -> str:
     if lf.num_judged >= LEAST_JUDGED and lf.empirical_accuracy is not None:
         return f"{lf.empirical_accuracy:.0%} on gold"
-    low, high = lf.interval or (0.0, 1.0)
+    low, high = lf.interval or NO_INTERVAL
     return f"{lf.accuracy:.0%}, 95% interval {low:.0%} to {high:.0%}"
 
 
@@ -226,7 +227,7 @@ def _names(lfs: Sequence[LFFacts]) -> str:
 
 
 def _quoted(names: Sequence[str]) -> str:
-    shown = [repr(shortened(name, _MAX_CHARACTERS)) for name in names[:_MAX_NAMES]]
+    shown = [repr(cut_in_middle(name, _MAX_CHARACTERS)) for name in names[:_MAX_NAMES]]
     if len(names) > _MAX_NAMES:
         return f"{', '.join(shown)} and {len(names) - _MAX_NAMES} more"
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)

@@ -7,7 +7,7 @@ import numpy as np
 from dp_spark.counting.indicators import shared_votes
 from dp_spark.counting.summary import LFSummaryRow, lf_summary
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.label_model.model import LabelModel
+from dp_spark.label_model.model import NO_INTERVAL, LabelModel
 from dp_spark.labeling.lf_runs import LFRun
 from dp_spark.report.run_facts import Coverage
 from dp_spark.report.scores import Interval
@@ -78,7 +78,7 @@ def _chance(votes: np.ndarray, model: LabelModel | None) -> float:
 def _known_interval(model: LabelModel, position: int) -> Interval | None:
     """The interval of an accuracy, or None if it is 0 to 1: the votes say nothing."""
     low, high = np.asarray(model.intervals)[position].tolist()
-    return None if (low, high) == (0.0, 1.0) else (low, high)
+    return None if (low, high) == NO_INTERVAL else (low, high)
 
 
 def coverage_of(counts: VoteCounts) -> Coverage:

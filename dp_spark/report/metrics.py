@@ -8,13 +8,12 @@ from dp_spark.counting.count import share_covered
 from dp_spark.counting.summary import LFSummary
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.calibration import Calibration
-from dp_spark.label_model.model import LabelModel
+from dp_spark.label_model.model import NO_INTERVAL, LabelModel
 from dp_spark.labeling.lf_runs import LFRun
 from dp_spark.report.comparison import Comparison
 from dp_spark.report.scores_text import comparison_lines, score_lines
 
 ASSUMED = "? an accuracy that is assumed: the votes do not tell it"
-NO_INTERVAL = [0.0, 1.0]  # of an accuracy that the votes say nothing about
 
 _ACCURACY_NAMES = {
     "majority_vote_accuracy": "all.majority_vote",
@@ -140,7 +139,7 @@ def _lf_line(row: Mapping[str, object]) -> str:
 
 
 def _is_assumed(row: Mapping[str, object]) -> bool:
-    return row["accuracy_interval"] == NO_INTERVAL
+    return row["accuracy_interval"] == list(NO_INTERVAL)
 
 
 def _calibration_line(calibration: Mapping[str, float]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from dp_spark.label_model.calibration import Calibration
-from dp_spark.label_model.model import LabelModel
+from dp_spark.label_model.model import NO_INTERVAL, LabelModel
 from dp_spark.report.run_facts import Quality
 from dp_spark.report.scores import Report
 from dp_spark.report.vote_facts import Agreement, LabelHistogram, LFFacts
@@ -166,4 +166,4 @@ def _doubts(model: LabelModel, agreement: Agreement) -> list[str]:
 
 def _is_unknown(model: LabelModel) -> bool:
     """Whether nothing but an assumption says how accurate labeling functions are."""
-    return bool((np.asarray(model.intervals) == [0.0, 1.0]).all())
+    return bool((np.asarray(model.intervals) == NO_INTERVAL).all())

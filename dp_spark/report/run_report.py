@@ -2,12 +2,11 @@
 
 import html
 import json
-import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from pydantic import TypeAdapter
 
+from dp_spark.json_values import finite
 from dp_spark.report.page import render
 from dp_spark.report.run_facts import RunFacts
 
@@ -26,7 +25,7 @@ class RunReport:
 
     def to_json(self) -> str:
         """The numbers, as report.json has them; null for what is not finite."""
-        return json.dumps(_finite(asdict(self.facts)), indent=2, allow_nan=False) + "\n"
+        return json.dumps(finite(asdict(self.facts)), indent=2, allow_nan=False) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "RunReport":
@@ -48,12 +47,3 @@ class RunReport:
             f'<iframe srcdoc="{page}" sandbox="" style="width:100%;height:{_FRAME_HEIGHT}px;border:0" '
             'title="report of a run"></iframe>'
         )
-
-
-def _finite(value: object) -> object:
-    """The same, with None for every number that JSON has no text for."""
-    if isinstance(value, Mapping):
-        return {name: _finite(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,10 +3,10 @@
 from dp_spark.report.vote_facts import LFFacts
 
 
-def shortened(name: str, length: int) -> str:
+def cut_in_middle(name: str, length: int) -> str:
     """A name of at most `length` characters, cut in its middle.
 
-    >>> shortened("a_rather_long_name", 9)
+    >>> cut_in_middle("a_rather_long_name", 9)
     'a_ra…name'
     """
     name = printable(name)

@@ -30,7 +30,7 @@ from dp_spark.report.plots.marks import (
     name_rows,
 )
 from dp_spark.report.vote_facts import Agreement, Pair
-from dp_spark.report.words import shortened
+from dp_spark.report.words import cut_in_middle
 
 MAX_PAIR_ROWS = 12
 _MATRIX_HEIGHT = 264.0  # points, at most
@@ -61,7 +61,7 @@ def overlap_matrix(agreement: Agreement, num_data_points: int, num_lfs: int) -> 
         for row, lf in enumerate(agreement.lfs):
             axes.plot([-0.5, row], [row, row], color=GRID, linewidth=0.5, zorder=0)
             axes.plot([row, row], [row, num - 0.5], color=GRID, linewidth=0.5, zorder=0)
-            shown, size = shortened(lf, _NAME_CHARACTERS), min(8.0, side * 0.62 + 0.8)
+            shown, size = cut_in_middle(lf, _NAME_CHARACTERS), min(8.0, side * 0.62 + 0.8)
             axes.text(row + 0.1, row, shown, fontsize=size, color=INK, va="center_baseline", parse_math=False)
         titles = _draw_overlaps(axes, agreement, num_data_points, side, worst)
         figure.legend(
@@ -163,7 +163,7 @@ def unexplained_pairs(agreement: Agreement) -> Plot | None:
             axes.plot(expected, at, "o", color=FIRST, markerfacecolor=PAPER, markersize=DOT_SIZE)
             axes.plot(pair.agreement, at, marker, color=color, markersize=DOT_SIZE, gid=f"pair-{at}")
         titles = {f"pair-{at}": _pair_title(pair) for at, pair in enumerate(pairs)}
-        names = [f"{shortened(pair.first, 22)}\n{shortened(pair.second, 22)}" for pair in pairs]
+        names = [f"{cut_in_middle(pair.first, 22)}\n{cut_in_middle(pair.second, 22)}" for pair in pairs]
         name_rows(axes, names, "share of joint votes that agree")
         low, high = min(_shares(pairs)), max(_shares(pairs))
         margin = 0.05 * (high - low) + 0.01

@@ -16,7 +16,7 @@ from dp_spark.report.plots.figure import (
 )
 from dp_spark.report.plots.marks import percent_ticks
 from dp_spark.report.vote_facts import Drift, LFDrift
-from dp_spark.report.words import printable, shortened
+from dp_spark.report.words import cut_in_middle, printable
 
 CHANCE_ERRORS = 2.0  # standard errors around the mean, which chance alone seldom leaves
 _PANEL_HEIGHT = 74.0  # points
@@ -66,10 +66,10 @@ def _draw(axes: Axes, drift: Drift, lf: LFDrift, panel: int) -> dict[str, str]:
             f"{lf.class_name} on {share:.1%}"
         )
     star = " \N{BLACK DIAMOND}" if lf.is_drifting else ""
-    name = f"{shortened(lf.name, 15 if is_narrower else 24)}{star}"
+    name = f"{cut_in_middle(lf.name, 15 if is_narrower else 24)}{star}"
     axes.set_title(name, loc="left", fontsize=8, color=INK, pad=4, parse_math=False)
     if is_narrower:
-        dashed = f"dashed: {shortened(lf.class_name, 7)}"
+        dashed = f"dashed: {cut_in_middle(lf.class_name, 7)}"
         axes.set_title(dashed, loc="right", fontsize=7.5, color=SECOND, pad=4, parse_math=False)
     axes.set_ylim(0, max(float(coverages.max()) * 1.15, mean * 1.3, 1e-9))
     axes.set_xlim(-0.5, len(at) - 0.5)

@@ -21,7 +21,7 @@ from dp_spark.report.plots.figure import (
 )
 from dp_spark.report.plots.marks import DOT_SIZE, both_in_percent, draw_diagonal, draw_interval, name_rows
 from dp_spark.report.scores import Report, Scores
-from dp_spark.report.words import printable, shortened
+from dp_spark.report.words import cut_in_middle, printable
 
 Counts = npt.NDArray[np.float64]
 
@@ -131,8 +131,8 @@ def confusion_matrix(scores: Scores, class_names: Sequence[str], of: str) -> Plo
         titles = _draw_cells(axes, counts, names)
         axes.set_xlim(-0.5, num - 0.5)
         axes.set_ylim(num - 0.5, -0.5)
-        axes.set_yticks(range(num), [shortened(text, 16) for text in names], color=INK, parse_math=False)
-        across = [shortened(text, 10 if num <= 3 else 6) for text in names]
+        axes.set_yticks(range(num), [cut_in_middle(text, 16) for text in names], color=INK, parse_math=False)
+        across = [cut_in_middle(text, 10 if num <= 3 else 6) for text in names]
         axes.set_xticks(range(num), across, color=INK, parse_math=False, rotation=0 if num <= 5 else 60)
         axes.xaxis.tick_top()
         for spine in axes.spines.values():

@@ -19,7 +19,7 @@ from dp_spark.report.plots.figure import (
 )
 from dp_spark.report.plots.marks import legend_above, percent_ticks
 from dp_spark.report.vote_facts import LabelBucket, LabelClass, LabelHistogram
-from dp_spark.report.words import share_text, shortened
+from dp_spark.report.words import cut_in_middle, share_text
 
 MAX_CLASSES = 20
 _ROW_HEIGHT = 16.0  # points
@@ -36,7 +36,9 @@ def label_histogram(labels: LabelHistogram, class_names: Sequence[str]) -> Plot:
     name, is_binary = "label-histogram", len(class_names) == 2
     low = 0.0 if is_binary else 1 / len(class_names)
     buckets = [bucket for bucket in labels.buckets if bucket.high > low]
-    what = f"P({shortened(class_names[1], 20)})" if is_binary else "probability of the most probable class"
+    what = (
+        f"P({cut_in_middle(class_names[1], 20)})" if is_binary else "probability of the most probable class"
+    )
     with in_style(name):
         figure, (axes,) = new_figure(210, left=42, top=24, bottom=36)
         titles = _draw_buckets(axes, buckets, max(labels.num_labels, 1))
@@ -82,7 +84,7 @@ def class_bars(labels: LabelHistogram) -> Plot:
         figure, (axes,) = new_figure(_ROW_HEIGHT * len(shown) + 32, left=96, right=44, top=24, bottom=8)
         _draw_classes(axes, shown, total)
         axes.set_yticks(
-            range(len(shown)), [shortened(c.name, 17) for c in shown], color=INK, parse_math=False
+            range(len(shown)), [cut_in_middle(c.name, 17) for c in shown], color=INK, parse_math=False
         )
         axes.set_xticks([])
         axes.set_ylim(-0.6, len(shown) - 0.4)

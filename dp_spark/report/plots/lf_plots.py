@@ -30,7 +30,7 @@ from dp_spark.report.plots.marks import (
 )
 from dp_spark.report.plots.text_places import name_dots
 from dp_spark.report.vote_facts import LFFacts
-from dp_spark.report.words import lf_title, share_text, shortened
+from dp_spark.report.words import cut_in_middle, lf_title, share_text
 
 MAX_ROWS = 30  # labeling functions that are shown one by one
 MAX_NAMED = 12  # of the dots
@@ -93,7 +93,7 @@ def _draw_accuracies(axes: Axes, shown: Sequence[LFFacts]) -> dict[str, str]:
             axes.plot(gold, at, "d", color=SECOND, markersize=4.5, gid=f"gold-{at}")
             titles[f"gold-{at}"] = f"{lf.name}: {gold:.1%} of {lf.num_judged:,} votes on rows with gold"
         least = min(least, _lowest(lf), 1.0 if gold is None else gold)
-    name_rows(axes, [shortened(lf.name, 21) for lf in shown], "accuracy")
+    name_rows(axes, [cut_in_middle(lf.name, 21) for lf in shown], "accuracy")
     axes.set_xlim(max(np.floor(least * 10) / 10 - 0.02, -0.02), 1.02)
     return titles
 

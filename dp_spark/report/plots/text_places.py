@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
 from dp_spark.report.plots.figure import INK
-from dp_spark.report.words import shortened
+from dp_spark.report.words import cut_in_middle
 
 MAX_CHARACTERS = 22
 _SIZE = 7.5  # points
@@ -40,7 +40,7 @@ def name_dots(
         taken.append((x - 1, bottom, x + 1, top))
     frame = axes.get_window_extent()
     for (x, y), name in zip(at, names, strict=False):
-        text = shortened(name, MAX_CHARACTERS)
+        text = cut_in_middle(name, MAX_CHARACTERS)
         width = len(text) * _CHARACTER
         places = [(x + dx, y + dy, x + dx + width, y + dy + _SIZE) for dx, dy in _places(width)]
         free = [
