@@ -27,6 +27,7 @@ FOUNDATIONS = {
     "progress",
     "html",
     "plots",
+    "publishing",
     "references",
     "scalars",
     "session",
