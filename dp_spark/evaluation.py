@@ -18,6 +18,7 @@ from dp_spark.labels.label import PROB_LABEL, label
 from dp_spark.labels.manifest import ShardManifest
 from dp_spark.labels.shards import read_manifest, write_shards
 from dp_spark.progress.named_jobs import named_jobs
+from dp_spark.publishing import publish
 from dp_spark.report.compare import compare
 from dp_spark.report.comparison import Comparison
 from dp_spark.report.metrics import lf_rows, pipeline_metrics
@@ -35,7 +36,6 @@ from dp_spark.run import (
     read_predictions,
 )
 from dp_spark.stage_names import GOLD_END_MODEL, GOLD_TRAINING_SET
-from dp_spark.storage import publish
 from dp_spark.tables import quoted
 
 logger = logging.getLogger(__name__)

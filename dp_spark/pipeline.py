@@ -13,6 +13,14 @@ from dp_spark.config import EvaluationConfig
 from dp_spark.errors import ConfigError, DpSparkError, MissingResultError
 from dp_spark.evaluation import wanted_gold_end_model
 from dp_spark.interruption import Interrupted
+from dp_spark.publishing import (
+    delete_leftovers,
+    publish,
+    refuse_foreign,
+    unfinished_path,
+    unfinished_workspace,
+    workspace_of,
+)
 from dp_spark.reporting import is_report_current
 from dp_spark.run import (
     Run,
@@ -27,14 +35,6 @@ from dp_spark.run import (
 from dp_spark.session import stage
 from dp_spark.stage_names import ONLY_READER, OWN_NAMES, RUN_FILE
 from dp_spark.stages import STAGES
-from dp_spark.storage import (
-    delete_leftovers,
-    join_path,
-    publish,
-    refuse_foreign,
-    unfinished_workspace,
-    workspace_of,
-)
 from dp_spark.tracking import log_run
 
 logger = logging.getLogger(__name__)
@@ -223,12 +223,11 @@ def refuse_other_run(run: Run) -> None:
         ConfigError: if the LFs or the configuration changed since its complete stages.
         OutputExistsError: if it was to replace a directory that holds files of others.
     """
-    workspace, name = workspace_of(run.directory), run.directory.rstrip("/").rpartition("/")[2]
-    if not run.storage.exists(workspace):
+    if not run.storage.exists(workspace_of(run.directory)):
         _check_same_run(run)
         return
     refuse_foreign(run.storage, run.directory, OWN_NAMES)
-    _check_same_run(replace(run, directory=join_path(workspace, name)))
+    _check_same_run(replace(run, directory=unfinished_path(run.directory)))
 
 
 def _changed_lfs(earlier: dict[str, object], now: dict[str, object]) -> str:

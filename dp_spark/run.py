@@ -23,10 +23,11 @@ from dp_spark.labels.manifest import ShardManifest
 from dp_spark.labels.shards import read_manifest
 from dp_spark.lf_list import lfs_of
 from dp_spark.progress.named_jobs import named_jobs
+from dp_spark.publishing import publish
 from dp_spark.references import called, resolve_reference
 from dp_spark.source_table import read_source
 from dp_spark.stage_names import GOLD_END_MODEL
-from dp_spark.storage import Storage, join_path, publish
+from dp_spark.storage import Storage, join_path
 from dp_spark.table_config import PARQUET, TableConfig
 from dp_spark.tables import quoted, read_table, write_table
 

@@ -23,6 +23,7 @@ from dp_spark.label_model.scalars import event_file
 from dp_spark.labeling.apply import apply_lfs
 from dp_spark.labeling.matrix import write_label_matrix
 from dp_spark.labels.label import LABELS_KIND, label
+from dp_spark.publishing import publish, refuse_existing
 from dp_spark.reporting import run_report
 from dp_spark.run import (
     Run,
@@ -39,7 +40,7 @@ from dp_spark.run import (
 )
 from dp_spark.session import stage
 from dp_spark.stage_names import RESULTS
-from dp_spark.storage import join_path, publish, refuse_existing
+from dp_spark.storage import join_path
 from dp_spark.tables import quoted
 
 logger = logging.getLogger(__name__)

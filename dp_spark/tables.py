@@ -11,7 +11,8 @@ from pyspark.sql.types import StructType
 
 from dp_spark.errors import SchemaError
 from dp_spark.progress.named_jobs import named_jobs
-from dp_spark.storage import Storage, publish, read_description, write_description
+from dp_spark.publishing import publish
+from dp_spark.storage import Storage, read_description, write_description
 from dp_spark.worker_errors import Investigate, translated_errors
 from dp_spark.worker_reuse import keep_spark_archives
 

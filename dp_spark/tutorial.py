@@ -26,10 +26,11 @@ from dp_spark.labeling.apply import apply_lfs
 from dp_spark.labeling.matrix import LabelMatrix, write_label_matrix
 from dp_spark.labels.label import LABELS_KIND, PROB_LABEL, label
 from dp_spark.labels.shards import write_shards
+from dp_spark.publishing import publish, refuse_existing, refuse_foreign
 from dp_spark.report.evaluate import evaluate
 from dp_spark.session import stage
 from dp_spark.stage_names import RESULT_NAMES
-from dp_spark.storage import Storage, join_path, publish, refuse_existing, refuse_foreign
+from dp_spark.storage import Storage, join_path
 from dp_spark.synthetic import SyntheticTask, feature_table, gold_table, synthetic_lfs, vote_table
 from dp_spark.tables import read_table, write_table
 

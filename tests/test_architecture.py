@@ -28,6 +28,7 @@ FOUNDATIONS = {
     "progress",
     "html",
     "plots",
+    "publishing",
     "references",
     "scalars",
     "session",

@@ -3,17 +3,8 @@ import os
 import pytest
 
 from dp_spark.errors import EnvironmentProblem, MissingResultError, OutputExistsError
-from dp_spark.storage import (
-    Storage,
-    delete_leftovers,
-    join_path,
-    probe_path,
-    publish,
-    read_description,
-    refuse_existing,
-    refuse_foreign,
-    write_description,
-)
+from dp_spark.publishing import delete_leftovers, probe_path, publish, refuse_existing, refuse_foreign
+from dp_spark.storage import Storage, join_path, read_description, write_description
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from dp_spark.end_model.memory import TENSORFLOW_BYTES, free_memory
 from dp_spark.end_model.preflight import TOO_FEW_SLOTS, is_local, num_slots
 from dp_spark.errors import EnvironmentProblem
 from dp_spark.progress.named_jobs import named_jobs
-from dp_spark.storage import Storage, join_path, probe_path
+from dp_spark.publishing import probe_path
+from dp_spark.storage import Storage, join_path
 from dp_spark.tables import BatchPass
 from dp_spark.worker_errors import translated_errors
 

@@ -3,8 +3,9 @@
 from py4j.protocol import Py4JJavaError
 
 from dp_spark.errors import EnvironmentProblem, OutputExistsError
+from dp_spark.publishing import probe_path, refuse_existing, refuse_foreign
 from dp_spark.stage_names import OWN_NAMES, RUN_FILE
-from dp_spark.storage import Storage, probe_path, refuse_existing, refuse_foreign
+from dp_spark.storage import Storage
 
 
 def refuse_output_at_table(storage: Storage, table_path: str, directory: str) -> None:

@@ -20,7 +20,8 @@ from dp_spark.iteration.results import Results, read_results
 from dp_spark.iteration.run_difference import RunDifference, run_difference
 from dp_spark.iteration.sides import incomparable
 from dp_spark.progress.named_jobs import named_jobs
-from dp_spark.storage import Storage, refuse_existing
+from dp_spark.publishing import refuse_existing
+from dp_spark.storage import Storage
 from dp_spark.tables import quoted, write_table
 
 FLIPS_KIND = "table of flipped rows"  # what its description calls a written one

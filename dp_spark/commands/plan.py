@@ -10,10 +10,10 @@ from dp_spark.commands.outcome import Outcome
 from dp_spark.commands.table_size import TableSize, table_size
 from dp_spark.labeling.jvm_votes import runs_in_spark
 from dp_spark.labeling.labeling_function import LabelingFunction
+from dp_spark.publishing import unfinished_path, workspace_of
 from dp_spark.reporting import is_report_current
 from dp_spark.run import Run, load_lfs
 from dp_spark.stage_names import GOLD_END_MODEL, METRICS, ONLY_READER, REPORT_PAGE, RESULTS, RUN_FILE
-from dp_spark.storage import workspace_of
 
 _READS = {
     "apply-lfs": ("table",),
@@ -110,10 +110,8 @@ def _refused(run: Run) -> list[str]:
 
 
 def _stages(run: Run, resume: bool, estimate: dict[str, int | None]) -> list[PlannedStage]:
-    unfinished = workspace_of(run.directory)
-    place = run.directory
-    if resume and run.storage.exists(unfinished):
-        place = f"{unfinished}/{run.directory.rstrip('/').rpartition('/')[2]}"
+    is_unfinished = resume and run.storage.exists(workspace_of(run.directory))
+    place = unfinished_path(run.directory) if is_unfinished else run.directory
     there = {name for name in RESULTS.values() if resume and run.storage.exists(f"{place}/{name}")}
     if REPORT_PAGE in there and not (METRICS in there and is_report_current(replace(run, directory=place))):
         there.remove(REPORT_PAGE)

@@ -20,7 +20,8 @@ from dp_spark.labels.manifest import LABEL_COLUMN, MANIFEST_FILE, SHARDS_FOLDER,
 from dp_spark.labels.shard_description import describe_shards
 from dp_spark.labels.shard_rows import RowCheck
 from dp_spark.progress.named_jobs import named_jobs
-from dp_spark.storage import Storage, join_path, publish, refuse_existing
+from dp_spark.publishing import publish, refuse_existing
+from dp_spark.storage import Storage, join_path
 from dp_spark.tables import map_batches, refuse_reserved_keys
 from dp_spark.worker_errors import translated_errors
 
