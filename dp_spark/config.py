@@ -132,6 +132,7 @@ class EndModelConfig(Strict):
     max_categories: int = TrainingSettings.max_categories
     timeout_seconds: float = TrainingSettings.timeout_seconds
     cache_bytes: int = TrainingSettings.cache_bytes
+    scratch_bytes: int = TrainingSettings.scratch_bytes
     checkpoint_steps: int = TrainingSettings.checkpoint_steps
     tensorboard: str = TrainingSettings.tensorboard
     collective: Literal["authenticated", "tensorflow"] = TrainingSettings.collective

@@ -9,12 +9,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
-from dp_spark.checks.columns import refuse_other_columns
+from dp_spark.checks.columns import gold_columns, refuse_other_columns
 from dp_spark.config import PipelineConfig
 from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.end_model.artifact import EndModel, load_end_model
 from dp_spark.end_model.predict import PREDICTIONS_KIND
 from dp_spark.errors import ConfigError, MissingResultError
+from dp_spark.gold_names import with_gold_votes
 from dp_spark.label_model.model import LabelModel
 from dp_spark.labeling.labeling_function import LabelingFunction
 from dp_spark.labeling.matrix import LabelMatrix, read_label_matrix
@@ -124,7 +125,7 @@ def open_table(run: Run) -> DataFrame:
         points = read_source(run.spark, table.path, table.source_format, table.ddl, known)
     if table.source_format != PARQUET:
         run.schemas[table.path] = points.schema
-    return points
+    return _with_gold_votes(points, run.config)
 
 
 def generated_points(run: Run) -> DataFrame:
@@ -148,6 +149,10 @@ def generated_points(run: Run) -> DataFrame:
             f"table.generator: {table.generator} returned a {type(points).__name__}: expected a DataFrame."
         )
     return points
+
+
+def _with_gold_votes(points: DataFrame, config: PipelineConfig) -> DataFrame:
+    return with_gold_votes(points, gold_columns(config).values(), config.labeling.classes)
 
 
 def _no_table(path: str) -> str:

@@ -13,8 +13,11 @@ from contextlib import contextmanager
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
+from pyspark.sql import Column
+from pyspark.sql import functions as F
 
 from dp_spark import errors
+from dp_spark.bad_lines import bad_line
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +44,12 @@ def marked(error: errors.DpSparkError) -> errors.DpSparkError:
     """
     content = json.dumps([type(error).__name__, str(error)])
     return type(error)(f"{error} [[dp_spark {content.encode().hex()}]]")
+
+
+def raised_in_spark(kind: type[errors.DpSparkError], message: Column) -> Column:
+    """An expression that fails the job with an error that the driver recognises, as it does `marked` ones."""
+    content = F.lower(F.hex(F.to_json(F.array(F.lit(kind.__name__), message))))
+    return F.raise_error(F.concat(F.lit("[[dp_spark "), content, F.lit("]]")))
 
 
 @contextmanager
@@ -136,10 +145,10 @@ def _bad_text_file(text: str) -> errors.SchemaError | None:
             "in table.schema if it is given, expected the same names in the same order, each once. Correct them."
         )
     if _BAD_RECORD.search(text):
+        line = bad_line(file)
         return errors.SchemaError(
-            f"{file} holds a row that cannot be read: in CSV, expected as many values as the first line has names, "
-            "quotes around texts with commas, and values of the column's type; in JSON lines, one object on every "
-            "line. Correct the row (pandas.read_csv names the line of one that is too long); if only a type is wrong, "
-            "give table.schema."
+            f"{file} holds a row that cannot be read{f' ({line})' if line else ''}: in CSV, expected as many values as "
+            "the first line has names, quotes around texts with commas, and values of the column's type; in JSON "
+            "lines, one object on every line. Correct the row; if only a type is wrong, give table.schema."
         )
     return None

@@ -18,6 +18,7 @@ MODULES = {
 
 STAGES = ("labeling", "counting", "label_model", "labels", "end_model", "report")
 FOUNDATIONS = {
+    "bad_lines",
     "environment",
     "errors",
     "hashing",

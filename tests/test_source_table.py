@@ -6,6 +6,8 @@ import re
 import pandas as pd
 import pytest
 
+from dp_spark.checks.before_work import BEFORE_WORK
+from dp_spark.checks.checklist import Subject, run_checks
 from dp_spark.config import parse_config
 from dp_spark.errors import ConfigError, SchemaError
 from dp_spark.run import Run, read_part, read_points
@@ -83,9 +85,13 @@ def test_types_are_found_once_per_run(storage, tmp_path, caplog):
         (
             "id,text\n1,a\n2\n",
             "",
-            "table.csv holds a row that cannot be read: in CSV, expected as many values",
+            r"table.csv holds a row that cannot be read \(line 3 has 1 value, the first line 2 names\): in CSV",
         ),
-        ("id,text\n1,a\n2,b,c\n", "", "table.csv holds a row that cannot be read"),
+        (
+            'id,text\n1,"a\nb"\n2,b,c\n',
+            "",
+            r"table.csv holds a row that cannot be read \(line 4 has 3 values, the first line 2 names\)",
+        ),
         ("id,text\n1,a\nx,b\n", 'schema = "id INT, text STRING"', "values of the column's type"),
         (
             "id,text\n1,a\n",
@@ -163,3 +169,39 @@ def test_the_schema_that_is_found_can_be_given_next_time(storage, tmp_path, capl
     table = config.table.model_copy(update={"ddl": ddl})
     again = read_points(Run(storage, config.model_copy(update={"table": table}), f"{tmp_path}/out"))
     assert again.collect() == found.collect()
+
+
+NAMED = 'class_names = ["ham", "spam"]\n'
+GOLD_NAMES = [("a", "spam", "free"), ("b", "ham", "nice"), ("c", None, "x"), ("d", "", "y")]
+
+
+def run_with_names(storage, place, rows=GOLD_NAMES, names=NAMED):
+    path = f"{place}/table"
+    storage.spark.createDataFrame(rows, "id string, gold string, text string").write.parquet(path)
+    config = CONFIG.format(table=f'path = "{path}"\nkey = ["id"]\ngold = "gold"')
+    return Run(
+        storage,
+        parse_config(config.replace("[labeling]\n", f"[labeling]\n{names}"), "my.toml"),
+        f"{place}/out",
+    )
+
+
+def test_gold_labels_may_be_names_of_classes(storage, tmp_path):
+    run = run_with_names(storage, tmp_path)
+    assert rows_of(run) == [("a", 1, "free"), ("b", -1, "nice"), ("c", None, "x"), ("d", None, "y")]
+    assert read_points(run).where("gold != 0").count() == 2
+
+
+def test_a_gold_label_that_names_no_class_is_found_before_work(storage, tmp_path):
+    run = run_with_names(storage, tmp_path, [*GOLD_NAMES, ("e", "Spam", "z")])
+    found = next(
+        f for f in run_checks(BEFORE_WORK, Subject(run, read_points)) if f.check == "gold labels and splits"
+    )
+    assert [
+        "'gold' holds 'Spam': expected one of ['ham', 'spam'], and null" in str(p) for p in found.problems
+    ] == [True]
+
+
+def test_gold_labels_that_are_texts_need_names_of_classes(storage, tmp_path):
+    with pytest.raises(SchemaError, match=r"string: expected integers.*or name its texts in class_names"):
+        read_points(run_with_names(storage, tmp_path, names=""))

@@ -68,9 +68,10 @@ def refuse_other_gold_types(points: DataFrame, config: PipelineConfig) -> None:
         named = ", ".join(
             f"{vote} for {name!r}" for vote, name in zip(classes.votes, classes.names, strict=False)
         )
+        texts = "Recode it." if named else "Recode it, or name its texts in class_names of [labeling]."
         raise SchemaError(
             f"{'; '.join(wrong)}: expected integers, {named or 'the classes as votes name them'}, and null where the "
-            "truth is not known. Recode it."
+            f"truth is not known. {texts}"
         )
 
 

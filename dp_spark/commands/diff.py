@@ -6,8 +6,9 @@ Needs no configuration: what the two directories hold says which LFs, keys and c
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType
 
 from dp_spark.commands.bounds import refuse_bad_maximum
 from dp_spark.commands.outcome import Outcome
@@ -22,11 +23,13 @@ from dp_spark.iteration.sides import incomparable
 from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.publishing import refuse_existing
 from dp_spark.storage import Storage
-from dp_spark.tables import quoted, write_table
+from dp_spark.tables import quoted, refuse_reserved_keys, write_table
 
 FLIPS_KIND = "table of flipped rows"  # what its description calls a written one
 MAX_KEYS = 1000  # that an outcome may show
 
+_NUM_ALIKE = "num_alike"  # beside a row that stands for others that moved alike
+_DIGITS = 9
 _Sides = tuple[LabeledVotes, LabeledVotes]
 
 
@@ -48,7 +51,8 @@ def diff(
         storage: the file systems.
         directory_a: a run's directory.
         directory_b: another one's.
-        max_keys: how many flipped rows to show, those that moved furthest first; 0 to MAX_KEYS.
+        max_keys: how many flipped rows to show, of those that moved alike one, those that moved furthest first; 0 to
+            MAX_KEYS.
         output: a directory that gets all flipped rows as Parquet.
         overwrite: whether `output` may replace what is there.
 
@@ -137,12 +141,26 @@ def _lines(found: RunDifference, labels: _LabelChanges | None) -> list[str]:
     return lines
 
 
-def _furthest(rows: DataFrame, key: Sequence[str], num_rows: int) -> list[dict[str, object]]:
-    """The rows that moved furthest; of equals those with the smallest keys."""
-    ordered = rows.orderBy(F.desc("moved"), *map(quoted, key))
+def _furthest(rows: DataFrame, key: Sequence[str], num_moves: int) -> list[dict[str, object]]:
+    """The moves that went furthest, each with a row that made it, the one with the smallest key, and how many did."""
+    refuse_reserved_keys(key, (_NUM_ALIKE,))
+    alike: list[str | Column] = ["label_before", "label_after"]
+    alike += [_rounded(rows, f"prob_label_{side}") for side in ("before", "after")]
+    smallest = F.min_by(F.struct(*map(quoted, rows.columns)), F.struct(*map(quoted, key))).alias("row")
+    moves = (
+        rows.groupBy(*alike).agg(smallest, F.count(F.lit(1)).alias(_NUM_ALIKE)).select("row.*", _NUM_ALIKE)
+    )
+    ordered = moves.orderBy(F.desc("moved"), *map(quoted, key)).limit(num_moves)
     with named_jobs(rows.sparkSession, "finding the rows that moved furthest"):
-        found = times_as_text(ordered.limit(num_rows)).collect()  # at most MAX_KEYS rows
+        found = times_as_text(ordered).collect()  # at most MAX_KEYS rows
     return [{name: plain(value) for name, value in row.asDict().items()} for row in found]
+
+
+def _rounded(rows: DataFrame, name: str) -> Column:
+    """Probabilities without the last digits, which depend on the batch that they were computed in."""
+    if isinstance(rows.schema[name].dataType, ArrayType):
+        return F.transform(name, lambda prob: F.round(prob, _DIGITS))
+    return F.round(name, _DIGITS)
 
 
 def _flip_content(flips: Flips) -> dict[str, object]:
@@ -153,6 +171,7 @@ def _flip_content(flips: Flips) -> dict[str, object]:
         "num_flipped": flips.num_flipped,
         "num_became_covered": flips.num_became_covered,
         "num_became_uncovered": flips.num_became_uncovered,
+        "num_of_votes": flips.num_of_votes,
         "changes": [{"before": old, "after": new, "num_rows": count} for old, new, count in flips.changes],
         "pushes": [vars(push) for push in flips.pushes],
         "class_balance_push": flips.class_balance_push,

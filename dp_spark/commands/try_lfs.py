@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from dp_spark.checks.checklist import Subject
 from dp_spark.commands.outcome import Outcome
-from dp_spark.commands.sample import Sample, draw_sample, source_points
+from dp_spark.commands.sample import ROWS_PER_FILE, Sample, draw_sample, source_points
 from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.counting.summary import LFSummary, lf_summary
 from dp_spark.counting.vote_counts import VoteCounts
@@ -22,7 +22,7 @@ from dp_spark.run import Run, load_lfs
 from dp_spark.tables import quoted
 
 NUM_ROWS = 200
-_POSITION = re.compile(rf"'{ROW}': (\d+)")
+_POSITION = re.compile(rf"\{{'{ROW}': (\d+)\}}")
 _MAX_CHANGING = 5  # rows of which a problem names the position
 
 
@@ -57,9 +57,10 @@ def try_(
     unusable, trial = _tried(run, sample, lfs, check_determinism, lf_timeout_seconds)
     usable = [lf for lf in lfs if lf.name not in unusable]
     summary = _summary(run, sample.rows, trial.votes, usable)
-    problems = {**{name: [what] for name, what in unusable.items()}, **trial.problems}
+    named = {name: with_keys(texts, sample, run.config.table.key) for name, texts in trial.problems.items()}
+    problems = {**{name: [what] for name, what in unusable.items()}, **named}
     closing = _closing(trial, problems, sample, run)
-    text = "\n".join([_heading(run, sample, summary), "", str(summary), "", *closing])
+    text = "\n".join([_heading(run, sample, summary, seed), "", str(summary), "", *closing])
     return Outcome(text, _content(run, sample, trial, summary, problems), not problems)
 
 
@@ -123,12 +124,14 @@ def _summary(run: Run, rows: pa.Table, votes: Votes, lfs: Sequence[LabelingFunct
     return lf_summary(counts, known if known.num_gold else None)
 
 
-def _heading(run: Run, sample: Sample, summary: LFSummary) -> str:
-    files = ""
-    if sample.num_files_of_table > 1:
-        files = f", drawn from {sample.num_files} of {sample.num_files_of_table:,} files"
+def _heading(run: Run, sample: Sample, summary: LFSummary, seed: int) -> str:
     gold = f", {summary.num_gold} of them with gold labels" if summary.num_gold else ""
-    return f"{sample.rows.num_rows:,} rows of {run.config.table.path}{files}{gold}"
+    files = f" of {sample.num_files} of {sample.num_files_of_table:,} files"
+    drawn = (
+        f"drawn by a hash of their keys (seed {seed}) from the first {ROWS_PER_FILE:,} rows"
+        f"{files if sample.num_files_of_table > 1 else ''}"
+    )
+    return f"{sample.rows.num_rows:,} rows of {run.config.table.path}{gold}, {drawn}"
 
 
 def _closing(trial: Trial, problems: Mapping[str, list[str]], sample: Sample, run: Run) -> list[str]:
@@ -140,24 +143,25 @@ def _closing(trial: Trial, problems: Mapping[str, list[str]], sample: Sample, ru
     told = [text for texts in problems.values() for text in texts]
     if not told:
         return [*lines, "No labeling function failed or changed its vote."]
-    changing = [row for rows in trial.changing.values() for row in rows[:_MAX_CHANGING]]
-    return [*lines, "", *told, *named_rows(told, sample, run.config.table.key, changing)]
+    changing = sorted({row for rows in trial.changing.values() for row in rows[:_MAX_CHANGING]})
+    keys = _keys(sample, run.config.table.key)
+    return [*lines, "", *told, *(f"Row {row} is {keys[row]}." for row in changing)]
 
 
-def named_rows(
-    texts: Sequence[str], sample: Sample, key: Sequence[str], positions: Sequence[int] = ()
-) -> list[str]:
-    """The keys of rows that problems name by their position in the sample.
+def with_keys(texts: Sequence[str], sample: Sample, key: Sequence[str]) -> list[str]:
+    """What is wrong, in words that name rows by their keys instead of by their positions in the sample.
 
     Args:
         texts: of the problems.
         sample: the rows.
         key: columns that identify a row.
-        positions: more rows that problems name.
     """
-    found = {*map(int, _POSITION.findall(" ".join(texts))), *positions}
-    keys = sample.rows.select(list(key)).to_pylist()
-    return [f"Row {row} is {keys[row]}." for row in sorted(found)]
+    keys = _keys(sample, key)
+    return [_POSITION.sub(lambda found: str(keys[int(found[1])]), text) for text in texts]
+
+
+def _keys(sample: Sample, key: Sequence[str]) -> list[dict[str, object]]:
+    return list(sample.rows.select(list(key)).to_pylist())
 
 
 def _content(

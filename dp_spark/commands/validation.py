@@ -10,7 +10,7 @@ from dp_spark.checks.output import refuse_occupied_output, refuse_output_at_tabl
 from dp_spark.checks.user_model import refuse_unusable_model
 from dp_spark.checks.values import refuse_bad_inputs
 from dp_spark.commands.sample import is_written, sample_of
-from dp_spark.commands.try_lfs import named_rows, try_sample
+from dp_spark.commands.try_lfs import try_sample, with_keys
 from dp_spark.config import PipelineConfig
 from dp_spark.errors import EnvironmentProblem, LabelingFunctionError
 from dp_spark.labeling.labeling_function import LabelingFunction
@@ -91,8 +91,7 @@ def _trial_check(num_rows: int) -> Callable[[Subject], Iterator[Problem]]:
         for lf in lfs:
             budget = default if lf.max_errors is None else lf.max_errors
             if lf.name in trial.failed or _is_overspent(runs[lf.name], budget):
-                texts = trial.problems[lf.name]
-                said = "\n".join([*texts, *named_rows(texts, sample, subject.key)])
+                said = "\n".join(with_keys(trial.problems[lf.name], sample, subject.key))
                 yield Problem(lf.name, LabelingFunctionError(said))
         yield from _preprocessor_problems(trial, lfs)
 

@@ -16,6 +16,7 @@ from dp_spark.errors import SchemaError
 from dp_spark.labeling.matrix import LabelMatrix
 from dp_spark.labeling.packing import VOTES_COLUMN, unpack_votes
 from dp_spark.tables import quoted, refuse_duplicate_keys, refuse_missing_columns
+from dp_spark.texts import counted
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def count_votes(
     start = empty_counts(
         label_matrix.lf_names, label_matrix.lf_hashes, label_matrix.num_classes, has_blocks=bool(cluster)
     )
-    what = f"counting the votes of {len(label_matrix.lf_names)} LFs"
+    what = f"counting the votes of {counted(len(label_matrix.lf_names), 'LF')}"
     counts = count_batches(_rows(label_matrix, cluster, points), start, _with_batch, what=what)
     if counts.num_data_points == 0:
         raise SchemaError("the label matrix holds no data points: there is nothing to count. Check its path.")

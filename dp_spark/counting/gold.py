@@ -15,6 +15,8 @@ from dp_spark.labeling.packing import VOTES_COLUMN, unpack_votes
 from dp_spark.labeling.votes import classes_of
 from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import NUM_EXAMPLES, quoted, refuse_duplicate_keys, refuse_missing_columns
+from dp_spark.texts import counted
+from dp_spark.worker_errors import translated_errors
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ def count_gold(label_matrix: LabelMatrix, gold: DataFrame, gold_column: str = "g
     truth = known.select(*map(quoted, key), quoted(gold_column).cast("tinyint").alias(_GOLD))
     joined = label_matrix.df.join(truth, on=key, how="inner").select(VOTES_COLUMN, _GOLD)
     start = empty_gold_counts(label_matrix.lf_names, num_classes)
-    what = f"counting the votes of {len(label_matrix.lf_names)} LFs beside gold labels"
+    what = f"counting the votes of {counted(len(label_matrix.lf_names), 'LF')} beside gold labels"
     counts = count_batches(joined, start, _with_batch, what=what)
     if counts.num_gold == 0:
         raise SchemaError(
@@ -67,7 +69,7 @@ def refuse_other_gold(gold: DataFrame, gold_column: str, num_classes: int) -> No
     if not isinstance(kind, NumericType):
         raise SchemaError(f"the gold labels in {gold_column!r} are of type {kind.simpleString()}: {expected}")
     distinct = gold.select(quoted(gold_column).alias(_GOLD)).distinct()
-    with named_jobs(gold.sparkSession, f"looking at the values of {gold_column}"):
+    with named_jobs(gold.sparkSession, f"looking at the values of {gold_column}"), translated_errors():
         rows = distinct.limit(len(classes) + 2 + NUM_EXAMPLES).collect()  # 2: null and 0
     found = {row[_GOLD] for row in rows}
     others = found - {None, 0, *classes}

@@ -31,6 +31,7 @@ _OPERATIONAL = (
     "max_attempts",
     "timeout_seconds",
     "cache_bytes",
+    "scratch_bytes",
     "checkpoint_steps",
     "tensorboard",
     "collective",

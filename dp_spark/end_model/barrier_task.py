@@ -140,7 +140,7 @@ def _run_process(job: WorkerJob, host: str, listener: socket.socket, *, is_quiet
             else sys.stderr.fileno(),  # one line per epoch, to the executor's log
             stderr=stderr,
             cwd=directory,
-            env=process_environment(job.num_threads, _gpus()),
+            env={**process_environment(job.num_threads, _gpus()), "TMPDIR": str(directory)},
             pass_fds=[job.listener_fd] if job.listener_fd >= 0 else [],
         )
         listener.close()  # else strangers reach it after the process has closed its own

@@ -15,8 +15,9 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from dp_spark.end_model.pieces import Piece, PieceReader, cut, num_rows, opened_files, rows_per_piece
+from dp_spark.end_model.pieces import PieceReader, cut, num_rows, opened_files, rows_per_piece
 from dp_spark.end_model.rows import Batch, Chosen, assembled, copied
+from dp_spark.end_model.scratch import Piece, open_scratch
 from dp_spark.end_model.settings import TrainingSettings
 from dp_spark.errors import SchemaError
 from dp_spark.labels.manifest import RowSlice, ShardManifest, plan_row_ranges
@@ -80,9 +81,7 @@ def open_feed(
         index: cut(ranges[index], size, _first_size(index, ranges[index], size, settings)) for index in owned
     }
     share = (last - first) / manifest.num_data_points
-    reader = _reader(
-        manifest, [piece for index in owned for piece in pieces[index]], settings.cache_bytes * share
-    )
+    reader = _reader(manifest, [piece for index in owned for piece in pieces[index]], settings, share)
 
     def batches(first: int, last: int, first_step: int = 0) -> Iterator[Batch]:
         for epoch in range(first, last):
@@ -117,11 +116,13 @@ def _first_size(index: int, slices: Sequence[RowSlice], size: int, settings: Tra
     return max(1, size * (index + 1) // settings.num_row_ranges)
 
 
-def _reader(manifest: ShardManifest, pieces: Sequence[Piece], cache_bytes: float) -> PieceReader:
-    """Keeps the pieces in memory if they take less than `cache_bytes`."""
+def _reader(
+    manifest: ShardManifest, pieces: Sequence[Piece], settings: TrainingSettings, share: float
+) -> PieceReader:
+    """Keeps the pieces in memory if they take less than this share of `cache_bytes`, else in a scratch file."""
     reader = PieceReader(manifest, {}, opened_files())
-    if sum(map(num_rows, pieces)) * manifest.held_row_bytes >= cache_bytes:
-        return reader
+    if sum(map(num_rows, pieces)) * manifest.held_row_bytes >= settings.cache_bytes * share:
+        return replace(reader, scratch=open_scratch(int(settings.scratch_bytes * share)))
     return replace(reader, held={piece: copied([reader.read(piece)]) for piece in pieces})
 
 

@@ -8,13 +8,12 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from dp_spark.end_model.rows import Rows, columns_of, joined, rows_of
+from dp_spark.end_model.scratch import Piece, ScratchFile
 from dp_spark.labels.manifest import RowSlice, ShardManifest
 from dp_spark.labels.shard_files import open_shard, rows_per_read
 
 PIECE_BYTES = 4 << 20  # of inputs: how finely rows are shuffled, and what is read at a time per range
 NUM_OPEN_FILES = 64
-
-Piece = tuple[RowSlice, ...]
 
 
 def rows_per_piece(manifest: ShardManifest) -> int:
@@ -44,22 +43,31 @@ def num_rows(slices: Sequence[RowSlice]) -> int:
 
 @dataclass(frozen=True)
 class PieceReader:
-    """Reads pieces from storage, or from the memory that holds them.
+    """Reads pieces from storage, or from the memory or the scratch file that holds them.
 
     Attributes:
         manifest: the training set.
         held: pieces in memory.
         opened: gives an open file by its path.
+        scratch: takes pieces that are read, if there is one.
     """
 
     manifest: ShardManifest
     held: dict[Piece, Rows]
     opened: Callable[[str], pq.ParquetFile]
+    scratch: ScratchFile | None = None
 
     def read(self, piece: Piece) -> Rows:
         """The rows of a piece, in the order of the files; a view of Arrow's buffers where it is one file's."""
         found = self.held.get(piece)
-        return found if found is not None else joined([rows for part in piece for rows in self._rows(part)])
+        if found is None and self.scratch:
+            found = self.scratch.read(piece)
+        if found is not None:
+            return found
+        rows = joined([rows for part in piece for rows in self._rows(part)])
+        if self.scratch:
+            self.scratch.keep(piece, rows)
+        return rows
 
     def _rows(self, rows: RowSlice) -> list[Rows]:
         """The rows of one file, decoded at once unless they lie deep in a large row group."""

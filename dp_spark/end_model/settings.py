@@ -82,8 +82,9 @@ class TrainingSettings:
             has a port that serves anyone who reaches it.
         network_is_isolated: your word that only this application reaches its machines' or pods' ports, by a
             network policy or a firewall (deploy/README.md). "tensorflow" needs it.
-        cache_bytes: a worker whose rows take less memory than this keeps them; else it reads its
-            row groups again in every epoch.
+        cache_bytes: a worker whose rows take less memory than this keeps them.
+        scratch_bytes: else it keeps rows that are all numbers, decoded, in a file on its machine's own disk: at most
+            so many bytes, and a quarter of what is free there. Other rows are read from shards in every epoch.
 
     Raises:
         ValueError: naming all settings that are wrong, and their values.
@@ -115,6 +116,7 @@ class TrainingSettings:
     collective: Literal["authenticated", "tensorflow"] = "authenticated"
     network_is_isolated: bool = False
     cache_bytes: int = 1 << 30
+    scratch_bytes: int = 16 << 30
     checkpoint_steps: int = 0
     tensorboard: str = ""
 
@@ -149,7 +151,7 @@ class TrainingSettings:
     def _wrong_numbers(self) -> Iterator[str]:
         for name in _COUNTS:
             yield from self._unless(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("early_stopping_patience", "checkpoint_steps", "cache_bytes"):
+        for name in ("early_stopping_patience", "checkpoint_steps", "cache_bytes", "scratch_bytes"):
             yield from self._unless(name, getattr(self, name) >= 0, "0 or more")
         yield from self._unless("hidden_units", all(u >= 1 for u in self.hidden_units), "each at least 1")
         yield from self._unless(

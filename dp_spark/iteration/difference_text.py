@@ -44,7 +44,7 @@ def flip_lines(flips: Flips, sample: Sequence[Mapping[str, object]], key: Sequen
 
     Args:
         flips: the counts.
-        sample: rows of `flipped_rows`, those that moved furthest first.
+        sample: of rows that moved alike one row of `flipped_rows`, and `num_alike`; those that moved furthest first.
         key: the key columns.
     """
     both = flips.num_both
@@ -52,7 +52,10 @@ def flip_lines(flips: Flips, sample: Sequence[Mapping[str, object]], key: Sequen
         f"rows: {both:,} in both, {flips.num_only_before:,} only in A, {flips.num_only_after:,} only in B"
     ]
     share = f" ({100 * flips.num_flipped / both:.2f}%)" if both else ""
-    lines.append(f"labels that flipped: {flips.num_flipped:,} of {both:,}{share}")
+    lines.append(
+        f"labels that changed: {flips.num_flipped:,} of {both:,}{share}: {flips.num_became_covered:,} became covered, "
+        f"{flips.num_became_uncovered:,} became uncovered, {flips.num_of_votes:,} with votes in both"
+    )
     changes = flips.changes
     lines += [f"{count:>10,}  {old} → {new}" for old, new, count in changes[:MAX_LINES]]
     if len(changes) > MAX_LINES:
@@ -71,8 +74,11 @@ def flip_lines(flips: Flips, sample: Sequence[Mapping[str, object]], key: Sequen
         if counts:
             lines += ["", f"{title}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())]
     if sample:
-        lines += ["", "moved furthest"]
-        lines += [f"  {key_text({name: row[name] for name in key})}: {_move(row)}" for row in sample]
+        lines += ["", "moved furthest: how many rows did so, from what to what, and one of them"]
+        lines += [
+            f"{row['num_alike']:>10,}  {_move(row)}, as {key_text({name: row[name] for name in key})}"
+            for row in sample
+        ]
     return lines
 
 

@@ -87,6 +87,11 @@ class Flips:
         return int(self.transitions[:-1, -1].sum())
 
     @property
+    def num_of_votes(self) -> int:
+        """Data points with votes in both, whose label is another class or tie now."""
+        return self.num_flipped - self.num_became_covered - self.num_became_uncovered
+
+    @property
     def is_different(self) -> bool:
         """Whether a label flipped, or the data points are not the same."""
         return bool(self.num_flipped or self.num_only_before or self.num_only_after)

@@ -32,6 +32,12 @@ def votes_of_answers(answers: Sequence[object], classes: Classes) -> Votes:
     Raises:
         IllegalAnswerError: with the first answer that is not a vote.
     """
+    numbers = None if classes.names else _integers(answers)
+    if numbers is not None:
+        try:
+            return _of_arrow(numbers, classes)
+        except IllegalAnswerError as problem:
+            raise IllegalAnswerError(problem.position, answers[problem.position]) from None
     if _PLAIN_TYPES.issuperset(map(type, answers)):
         try:
             return np.frombuffer(bytes(map(_byte_of(classes).__getitem__, answers)), dtype=np.int8)
@@ -81,6 +87,17 @@ def answers_of_vector(vector: object, num_rows: int) -> list[object]:
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
         return list(values.to_pylist())
     return list(values.tolist() if isinstance(values, np.ndarray) else cast("Sequence[object]", values))
+
+
+def _integers(answers: Sequence[object]) -> pa.Array | None:
+    """Answers that are all integers or None, converted in C; None if they are not."""
+    try:
+        values = pa.array(answers)  # without a type: with one, 1.5 would become 1
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return None
+    if pa.types.is_null(values.type):  # all abstain
+        return values.cast(pa.int8())
+    return values if pa.types.is_integer(values.type) else None
 
 
 def _byte_of(classes: Classes) -> dict[object, int]:

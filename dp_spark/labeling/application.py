@@ -65,7 +65,7 @@ class Application:
     max_batch_rows: int = 0
 
     def plan(self) -> "Plan":
-        """What Spark has to run; made anew for every use, as an observation serves one run only."""
+        """What Spark has to run, and to count beside it; made anew for every use, as an observation serves one run."""
         source, rows_in = self._source(), Observation()
         num_rows = F.count(F.lit(1)).alias(_NUM_ROWS)
         if len(self._in_spark) < len(self.lfs):
@@ -80,6 +80,16 @@ class Application:
         observed = voted.df.observe(counted, num_rows, *voted.counts)
         votes = voted.packed.alias(VOTES_COLUMN)
         return Plan(self, observed.select(*map(quoted, self.key), votes), rows_in, counted)
+
+    def votes(self) -> DataFrame:
+        """The key columns and packed votes alone: where nobody asks what was counted, counting is left out."""
+        source, key = self._source(), list(map(quoted, self.key))
+        if len(self._in_spark) == len(self.lfs):
+            voted = self._voted(source)
+            return voted.df.select(*key, voted.packed.alias(VOTES_COLUMN))
+        return map_batches(self._points(source), _voter(self._ballot), self._schema()).select(
+            *key, VOTES_COLUMN
+        )
 
     def investigate(self, failure: str) -> DpSparkError | None:
         """What a failure of the plan was due to, if that can be found out; runs parts of it again."""

@@ -18,7 +18,7 @@ from dp_spark.labeling.rules import PatternRule, known_choices
 from dp_spark.labeling.tally import ERRORS_COLUMN, TALLY_COLUMN
 from dp_spark.labeling.votes import Classes
 from dp_spark.labeling.watch import LF_TIMEOUT_SECONDS
-from dp_spark.tables import quoted, refuse_missing_columns, refuse_reserved_keys
+from dp_spark.tables import refuse_missing_columns, refuse_reserved_keys
 
 
 def apply_lfs(
@@ -71,7 +71,7 @@ def apply_lfs(
     )
     check_application(application)
     return LabelMatrix(
-        df=application.plan().df.select(*map(quoted, application.key), VOTES_COLUMN),
+        df=application.votes(),
         key=application.key,
         lf_names=tuple(lf.name for lf in application.lfs),
         lf_hashes=tuple(lf.content_hash for lf in application.lfs),

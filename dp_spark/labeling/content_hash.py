@@ -1,4 +1,4 @@
-"""What a labeling function is made of: a digest of its code and constants, and the columns it reads.
+"""What a labeling function is made of, as a digest of its code and constants.
 
 The digest covers the syntax tree of the function (so neither comments nor formatting nor the
 docstring), its defaults and closure, the resources, and every global that it uses, also through a
@@ -28,54 +28,10 @@ def digest(*values: object) -> str:
     return hashlib.sha256(_canonical(list(values), frozenset()).encode()).hexdigest()
 
 
-def columns_read(function: object, *, attributes: bool = True) -> tuple[str, ...] | None:
-    """The columns that a function reads of its first argument, sorted, or None if that can't be told.
-
-    It can be told if the source is at hand and the argument is used only as `x.column`,
-    `x["column"]` or `getattr(x, "column")`.
-
-    Args:
-        function: of the user.
-        attributes: whether an attribute of the argument is a column; not so for a pandas DataFrame.
-    """
-    tree = _function_tree(function) if isinstance(function, FunctionType) else None
-    if tree is None or not (tree.args.posonlyargs + tree.args.args):
+def function_tree(function: FunctionType) -> ast.FunctionDef | None:
+    """The syntax tree of a `def`, or None: a lambda, a function whose source is not at hand, or a wrapped one."""
+    if hasattr(function, "__wrapped__"):  # its source would be that of what it wraps
         return None
-    point = (tree.args.posonlyargs + tree.args.args)[0].arg
-    columns: set[str] = set()
-    understood: set[int] = set()
-    for node in ast.walk(tree):
-        column = _column_of(node, point)
-        if column is not None and (attributes or isinstance(node, ast.Subscript)):
-            columns.add(column[0])
-            understood.add(id(column[1]))
-    if sum(isinstance(n, ast.arg) and n.arg == point for n in ast.walk(tree)) > 1:
-        return None  # an inner function calls something else by the same name
-    mentions = (n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == point)
-    return tuple(sorted(columns)) if all(id(n) in understood for n in mentions) else None
-
-
-def _column_of(node: ast.AST, point: str) -> tuple[str, ast.expr] | None:
-    """The column that this node reads of the data point, and the node that mentions the data point."""
-    match node:
-        case ast.Attribute(value=ast.Name(id=name) as mention, attr=column, ctx=ast.Load()):
-            pass
-        case ast.Subscript(
-            value=ast.Name(id=name) as mention, slice=ast.Constant(value=str() as column), ctx=ast.Load()
-        ):
-            pass
-        case ast.Call(
-            func=ast.Name(id="getattr"),
-            args=[ast.Name(id=name) as mention, ast.Constant(value=str() as column), *_],
-        ):
-            pass
-        case _:
-            return None
-    return (column, mention) if name == point else None
-
-
-def _function_tree(function: FunctionType) -> ast.FunctionDef | None:
-    """The syntax tree of a `def`, or None: a lambda, or a function whose source is not at hand."""
     try:
         module = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
@@ -140,7 +96,7 @@ def _canonical_function(function: FunctionType, seen: frozenset[int]) -> str:
     name = f"{function.__module__}.{function.__qualname__}"
     if _is_installed(function.__code__.co_filename) and not name.startswith("dp_spark."):
         return f"function:{name}"
-    tree = _function_tree(function)
+    tree = function_tree(function)
     code = _canonical_code(function.__code__) if tree is None else _canonical_tree(tree)
     cells = [cell_content(cell) for cell in function.__closure__ or ()]
     parts = (function.__defaults__, function.__kwdefaults__, cells, globals_used(function))

@@ -38,7 +38,8 @@ class DataPoint(tuple[object, ...]):
             raise self.__dict__[FAILURES][name]
         derived = f" and the preprocessors {sorted(self._derived_names)}" if self._derived_names else ""
         raise AttributeError(
-            f"a data point has no column {name!r}; it has {list(self._column_names)}{derived}"
+            f"a data point has no column {name!r}; it has {list(self._column_names)}{derived}. If the table has it, "
+            "define the function again, as what it calls may have changed, or name its columns: columns=[...]"
         )
 
     def __repr__(self) -> str:

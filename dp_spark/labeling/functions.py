@@ -20,7 +20,7 @@ needs no Spark. Other kinds: column_lfs.py, pattern_lfs.py, lookup_lfs.py, model
 from collections.abc import Callable, Mapping, Sequence
 from typing import overload
 
-from dp_spark.labeling.content_hash import columns_read
+from dp_spark.labeling.columns_read import columns_read
 from dp_spark.labeling.labeling_function import LabelingFunction, content_hash
 from dp_spark.labeling.preprocessors import Preprocessor, columns_needed, with_dependencies
 from dp_spark.labeling.rules import BatchFormat, BatchRule, RowRule
@@ -60,7 +60,8 @@ def labeling_function(
         function: takes a data point and the resources, returns a vote or None.
         name: default: the function's own name.
         resources: passed to every call by keyword: sets, dictionaries, thresholds, `loaded_once(...)`.
-        columns: the columns that it reads. Default: found in its source, where that is possible.
+        columns: the columns that it reads. Default: found in its source, and in that of functions that it
+            hands the data point to, where that is possible; else it is shown all columns.
         preprocessors: whose values it reads, as attributes of the data point.
         max_errors: on how many data points (an integer), or what share of them (a float below 1), it may fail.
         timeout_seconds: how long it may take for one data point.
@@ -131,8 +132,8 @@ def batch_labeling_function(
         batch_format: "pandas" for a DataFrame, "arrow" for a `pyarrow.RecordBatch`, which is faster.
         name: default: the function's own name.
         resources: passed to every call by keyword.
-        columns: the columns that it reads. Default: found in its source if it uses the batch only as
-            `batch["column"]`; else it is shown all columns.
+        columns: the columns that it reads. Default: found in its source, and in that of functions that it
+            hands the batch to, if they use it only as `batch["column"]`; else it is shown all columns.
         preprocessors: whose values it reads: further columns of the batch (lists of Python objects, so pandas).
         max_errors: on how many data points (an integer), or what share of them (a float below 1), it may fail.
         timeout_seconds: how long it may take for one batch of at most 10,000 data points (a Spark setting).

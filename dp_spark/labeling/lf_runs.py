@@ -30,6 +30,7 @@ from dp_spark.labeling.tally import (
 from dp_spark.labeling.task_state import overspent
 from dp_spark.labeling.votes import Classes
 from dp_spark.progress.named_jobs import named_jobs
+from dp_spark.texts import counted
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ def runs_from_tallies(
     """
     width = NUM_FIXED + classes.num_classes
     tallies = written.select(F.posexplode(TALLY_COLUMN).alias("at", "number"))
-    with named_jobs(written.sparkSession, f"adding up what {len(lfs)} LFs did"):
+    with named_jobs(written.sparkSession, f"adding up what {counted(len(lfs), 'LF')} did"):
         sums = (
             tallies.groupBy("at").agg(F.sum("number").alias("sum")).collect()
         )  # (m + preprocessors) * width rows

@@ -105,16 +105,19 @@ def _in_block(
     row = np.searchsorted(borders, start, side="right") - 1
     is_within = end <= borders[row + 1]
     literal, start, end, row = literal[is_within], start[is_within], end[is_within], row[is_within]
-    text = np.frombuffer(b"\n" + lowered + b"\n", np.uint8)
-    continuing = np.flatnonzero((text[1:-1] & 0xC0) == 0x80)  # bytes of a character after its first
-    num_continuing = np.searchsorted(continuing, start) - np.searchsorted(continuing, borders[row])
-    capitals = np.flatnonzero(np.frombuffer(block, np.uint8) != text[1:-1])
+    text = np.frombuffer(lowered, np.uint8)
+    place = start - borders[row]
+    if not block.isascii():
+        continuing = np.flatnonzero((text & 0xC0) == 0x80)  # bytes of a character after its first
+        place -= np.searchsorted(continuing, start) - np.searchsorted(continuing, borders[row])
+    capitals = np.flatnonzero(np.frombuffer(block, np.uint8) != text)
+    next_byte = np.minimum(end, len(text) - 1)  # where there is none a row ends, too
     return Occurrences(
         literal=literal,
         row=row + first_row,
-        place=start - borders[row] - num_continuing,
-        before=np.where(start == borders[row], _BORDER, text[start]),
-        after=np.where(end == borders[row + 1], _BORDER, text[end + 1]),
+        place=place,
+        before=np.where(start == borders[row], _BORDER, text[start - 1]),
+        after=np.where(end == borders[row + 1], _BORDER, text[next_byte]),
         has_capital=np.searchsorted(capitals, end) > np.searchsorted(capitals, start),
     )
 

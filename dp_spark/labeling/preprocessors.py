@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import overload
 
-from dp_spark.labeling.content_hash import columns_read, digest
+from dp_spark.labeling.columns_read import columns_read
+from dp_spark.labeling.content_hash import digest
 from dp_spark.labeling.resources import hashed_parts, loaded
 from dp_spark.labeling.signature import refuse_other_parameters
 
@@ -76,7 +77,8 @@ def preprocessor(
         function: takes a data point and the resources, returns any value.
         name: what labeling functions call the value; default: the function's own name.
         resources: passed to every call by keyword.
-        columns: the columns that it reads. Default: found in its source, where that is possible.
+        columns: the columns that it reads. Default: found in its source, and in that of functions that it
+            hands the data point to, where that is possible.
         preprocessors: others whose values it reads.
 
     Raises:

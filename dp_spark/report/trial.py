@@ -28,6 +28,7 @@ from dp_spark.labeling.packing import VOTES_COLUMN, unpack_votes
 from dp_spark.labeling.votes import Classes, Votes
 from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.report.notebook import trial_html
+from dp_spark.texts import counted
 from dp_spark.worker_errors import translated_errors
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _votes(application: Application) -> tuple[Votes, tuple[LFRun, ...]]:
     plan = application.plan()
     computed = plan.df.persist()
     try:
-        what = f"trying {len(application.lfs)} LFs"
+        what = f"trying {counted(len(application.lfs), 'LF')}"
         with translated_errors(application.investigate), named_jobs(computed.sparkSession, what):
             found = computed.select(ROW, VOTES_COLUMN).toArrow()
         runs = plan.runs(computed, found.num_rows)

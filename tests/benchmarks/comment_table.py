@@ -21,6 +21,8 @@ SETTINGS = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
+    # Rows are narrow, so that batches need no limit in bytes, which Spark checks after every row (docs/cluster.md).
+    "spark.sql.execution.arrow.maxBytesPerBatch": "2147483647",
     "spark.sql.files.minPartitionNum": str(NUM_FILES),  # else three tasks of unequal size on two cores
 }
 

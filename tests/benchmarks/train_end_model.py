@@ -80,7 +80,9 @@ def run_part(part: str, num_rows: int, place: Path) -> Iterator[dict[str, object
     manifest = write_rows(place / f"{rows}", rows)
     ways = {
         "feeding": [
-            (way, model) for model in ("linear", "mlp") for way in ("memory", "fit", "cached", "uncached")
+            (way, model)
+            for model in ("linear", "mlp")
+            for way in ("memory", "fit", "cached", "scratch", "uncached")
         ],
         "spark": [
             (way, model) for model in ("linear", "mlp") for way in ("by hand", f"1 worker of {FEED_BATCH}")
@@ -188,8 +190,8 @@ def fed(manifest: ShardManifest, model_name: str, way: str) -> list[float]:
     if way == "memory":
         num_steps, dataset = in_memory(*loaded(manifest))
     else:
-        cache = 0 if way == "uncached" else 4 << 30
-        feed = open_feed(manifest, settings_of(model_name, cache_bytes=cache), 0)
+        cache, scratch = (4 << 30 if way == wanted else 0 for wanted in ("cached", "scratch"))
+        feed = open_feed(manifest, settings_of(model_name, cache_bytes=cache, scratch_bytes=scratch), 0)
         num_steps = feed.num_steps
         dataset = training_dataset(feed, InputSpec(("features",), D), 0, NUM_EPOCHS)
     run, batches, times = make_steps(model, optimizer, Alone(), ()), iter(dataset), []

@@ -1,6 +1,7 @@
 """Labeling functions on a sample: bounded, spread over the table, with gold labels and errors."""
 
 import json
+import re
 
 import pytest
 from pyspark.sql import functions as F
@@ -60,7 +61,10 @@ def test_good_labeling_functions_are_summed_up_with_gold_labels(project):
     assert outcome.is_good
     assert outcome.content["num_rows"] == 400
     assert outcome.content["num_gold"] == 210
-    assert f"400 rows of {project.folder}/reviews.csv, 210 of them with gold labels" in outcome.text
+    drawn = "drawn by a hash of their keys (seed 0) from the first 10,000 rows"
+    assert (
+        f"400 rows of {project.folder}/reviews.csv, 210 of them with gold labels, {drawn}\n" in outcome.text
+    )
     stars = of(outcome, "stars")
     assert stars["coverage"] == pytest.approx(141 / 400)
     assert stars["empirical_accuracy"] == pytest.approx(
@@ -86,8 +90,14 @@ def test_failures_name_the_row_by_its_key(tried):
     failing = of(tried, "fails_on_some")
     assert 0 < failing["num_errors"] < 60
     assert "ZeroDivisionError" in failing["problems"][0]
-    named = [line for line in tried.text.splitlines() if line.startswith("Row ")]
-    assert any(int(line.rpartition(": ")[2].rstrip("}.")) % 3 == 0 for line in named)
+    named = [
+        int(number)
+        for number in re.findall(r"row \{'id': (\d+)\}: ZeroDivisionError", failing["problems"][0])
+    ]
+    assert named
+    assert all(number % 3 == 0 for number in named)
+    assert "trial_row" not in tried.text
+    assert failing["problems"][0] in tried.text
 
 
 def test_a_vote_that_changes_is_found(tried):

@@ -85,6 +85,7 @@ def test_batches_depend_neither_on_the_cache_nor_on_the_files(
     monkeypatch.setattr("dp_spark.end_model.pieces.PIECE_BYTES", 17 * 4 * 6)  # 17 rows: 3 pieces per range
     manifest = make_manifest()
     expected = row_numbers(batches_of(manifest, 1)[0])
+    assert row_numbers(batches_of(manifest, 1, cache_bytes=0, scratch_bytes=0)[0]) == expected
     assert row_numbers(batches_of(manifest, 1, cache_bytes=0)[0]) == expected
     assert row_numbers(batches_of(make_manifest((700, 103)), 1)[0]) == expected
     assert sorted(expected) == list(range(NUM_ROWS))

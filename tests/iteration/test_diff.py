@@ -83,7 +83,7 @@ def test_flips_are_counted_by_what_became_of_what(found):
         ("uncovered", "+1"): 1,  # r4
         ("-1", "uncovered"): 1,  # r6
     }
-    assert (labels["num_became_covered"], labels["num_became_uncovered"]) == (1, 1)
+    assert (labels["num_became_covered"], labels["num_became_uncovered"], labels["num_of_votes"]) == (1, 1, 2)
     assert labels["num_covering"] == {"d": 1}
     assert labels["num_uncovering"] == {"a": 1, "c": 1}
 
@@ -106,7 +106,7 @@ def test_the_rows_that_moved_furthest_come_first_and_all_of_them_are_written(fou
     assert sample[0] == {
         "id": "r3", "day": 1, "label_before": "-1", "label_after": "+1",
         "prob_label_before": pytest.approx(1 / 10), "prob_label_after": pytest.approx(3 / 5),
-        "num_votes_before": 1, "num_votes_after": 2, "moved": pytest.approx(1 / 2),
+        "num_votes_before": 1, "num_votes_after": 2, "moved": pytest.approx(1 / 2), "num_alike": 1,
     }  # fmt: skip
     written = spark.read.parquet(found.content["labels"]["output"])
     assert sorted(row["id"] for row in written.collect()) == ["r1", "r3", "r4", "r6"]
@@ -116,11 +116,11 @@ def test_the_text_says_it_in_lines(found):
     for line in (
         "labeling functions: 1 added, 1 removed, 0 changed, 2 unchanged",
         "rows: 7 in both, 1 only in A, 1 only in B",
-        "labels that flipped: 4 of 7 (57.14%)",
+        "labels that changed: 4 of 7 (57.14%): 1 became covered, 1 became uncovered, 2 with votes in both",
         "         2  -1 → +1",
         "     +3.01  b (towards it on 2 rows, most of all LFs on 2)",
         "rows that became covered, by who votes now: d 1",
-        "  id=r3, day=1: -1 (0.100) → +1 (0.600)",
+        "         1  -1 (0.100) → +1 (0.600), as id=r3, day=1",
         "no scores against gold in either run",
     ):
         assert line in found.text.splitlines()
@@ -134,6 +134,16 @@ def test_the_same_run_has_no_difference(storage, run, tmp_path):
     assert found.text.splitlines()[3] == "no difference"
     assert f"{tmp_path}/flips was not written: there are no flipped rows" in found.text
     assert not storage.exists(f"{tmp_path}/flips")
+
+
+def test_rows_that_moved_alike_are_one_line_with_their_number(storage, tmp_path):
+    alike = [("r8", 3, *ROWS[1][2:]), ("r9", 3, *ROWS[1][2:])]
+    run = small_run(storage, tmp_path, rows=[*ROWS, *alike])
+    other = copied(run, tmp_path)
+    skewed = dataclasses.replace(read_label_model(run), class_balance=np.array([1 / 5, 4 / 5]))
+    storage.write_text(other.path("label_model.json"), skewed.to_json())
+    labels = diff(storage, run.directory, other.directory).content["labels"]
+    assert [(row["id"], row["num_alike"]) for row in labels["sample"]] == [("r6", 1), ("r1", 3)]
 
 
 def test_one_class_balance_moves_labels_and_is_named(storage, run, tmp_path):

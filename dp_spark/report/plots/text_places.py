@@ -12,6 +12,7 @@ MAX_CHARACTERS = 22
 _SIZE = 7.5  # points
 _CHARACTER = 0.6 * _SIZE  # the width of one, on average
 _GAP = 5.0  # between a dot and its name
+_APART = 5.0  # between two names on a line, which else read as one
 _DOT = 4.0  # half the width of a dot
 _MARGIN = 8.0  # beyond the axes that a name may reach at the right
 
@@ -47,7 +48,8 @@ def name_dots(
             box for box in places if _is_inside(box, frame) and not any(_meet(box, other) for other in taken)
         ]
         if free:
-            taken.append(free[0])
+            left, bottom, right, top = free[0]
+            taken.append((left - _APART, bottom - 1, right + _APART, top + 1))
             _write(axes, text, free[0], x)
 
 
