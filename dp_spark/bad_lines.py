@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -40,14 +40,30 @@ def bad_line(file: str) -> str:
 
 
 def _bad_csv(lines: Iterable[str]) -> str:
-    rows = csv.reader(lines, strict=True)
+    seen = _Lines(lines)
+    rows = csv.reader(seen, strict=True)
     num_names = len(next(rows, []))
-    last = rows.line_num
+    last, first_end = rows.line_num, seen.end
     for row in rows:
+        if seen.end and seen.end != first_end:
+            return f"line {rows.line_num} ends in {seen.end!r}, the first line in {first_end!r}"
         if row and len(row) != num_names:
             return f"line {last + 1} has {counted(len(row), 'value')}, the first line {counted(num_names, 'name')}"
         last = rows.line_num
     return ""
+
+
+class _Lines:
+    """Lines, and how the one that was read last ends: the last one of a file need not end in anything."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = lines
+        self.end = ""
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.end = line[len(line.rstrip("\r\n")) :]
+            yield line
 
 
 def _bad_json(lines: Iterable[str]) -> str:

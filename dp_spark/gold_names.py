@@ -41,7 +41,8 @@ def _vote_of_name(column: str, classes: Classes) -> Column:
         F.lit(f"{column!r} holds '"),
         F.substring(text, 1, _MAX_CHARACTERS),
         F.lit(
-            f"': expected one of {list(classes.names)}, and null where the truth is not known. Recode the column."
+            f"': expected one of {list(classes.names)}, and nothing (null, or an empty text) where the truth is "
+            "not known. Correct the text, or add the name to class_names."
         ),
     )
     return vote.otherwise(raised_in_spark(SchemaError, message).cast("int"))

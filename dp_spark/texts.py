@@ -1,5 +1,7 @@
 """Texts that have to fit, on a terminal as on a page."""
 
+_LONG_SECONDS = 100.0  # from here on without tenths
+
 
 def shortened(text: str, num_characters: int) -> str:
     """The text, or its beginning and an ellipsis.
@@ -17,3 +19,12 @@ def counted(number: int, what: str) -> str:
     ('1 LF', '2,000 LFs')
     """
     return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def seconds_text(seconds: float) -> str:
+    """A time that functions took.
+
+    >>> seconds_text(0.234), seconds_text(1234.5)
+    ('0.2 s', '1,234 s')
+    """
+    return f"{seconds:,.0f} s" if seconds >= _LONG_SECONDS else f"{seconds:.1f} s"

@@ -33,6 +33,7 @@ FOUNDATIONS = {
     "references",
     "scalars",
     "session",
+    "stage_names",
     "storage",
     "tables",
     "texts",

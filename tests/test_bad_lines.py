@@ -16,6 +16,8 @@ from dp_spark.bad_lines import bad_line
         ("\ufeffid,text\n1,a\n", ""),
         ("id,text\n1,a\nx,b\n", ""),
         ("", ""),
+        ("id,text\r\n1,a\r\n2,b\n3,c\r\n", "line 3 ends in '\\n', the first line in '\\r\\n'"),
+        ('id,text\r\n1,"two\nlines"\r\n2,b', ""),
         ('{"id": 1}\n\n{"id": 2\n', "line 3 holds no whole JSON object"),
         ('[\n{"id": 1}\n]\n', "line 1 holds no whole JSON object"),
         ('{"id": 1}\n7\n', "line 2 holds no whole JSON object"),

@@ -198,7 +198,8 @@ def test_a_gold_label_that_names_no_class_is_found_before_work(storage, tmp_path
         f for f in run_checks(BEFORE_WORK, Subject(run, read_points)) if f.check == "gold labels and splits"
     )
     assert [
-        "'gold' holds 'Spam': expected one of ['ham', 'spam'], and null" in str(p) for p in found.problems
+        "'gold' holds 'Spam': expected one of ['ham', 'spam'], and nothing (null" in str(p)
+        for p in found.problems
     ] == [True]
 
 

@@ -40,7 +40,7 @@ def init(directory: str, force: bool = False) -> Outcome:
     for name, text in contents.items():
         (place / name).write_text(text, encoding="utf-8", newline="")
     steps = [] if place.resolve() == Path.cwd() else [f"cd {directory}"]
-    steps += ["pytest", "dp-spark validate", "dp-spark try", "dp-spark run"]
+    steps += ["python -m pytest", "dp-spark validate", "dp-spark try", "dp-spark run"]
     text = "\n".join(
         [f"Wrote {', '.join(contents)} to {place.resolve()}. Next:", *(f"  {step}" for step in steps)]
     )

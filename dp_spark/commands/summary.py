@@ -9,10 +9,10 @@ from dp_spark.report.vote_facts import LFFacts
 from dp_spark.report.words import cut_in_middle, share_text
 from dp_spark.reporting import lf_facts_of
 from dp_spark.run import Run
+from dp_spark.texts import seconds_text
 
 NAME_WIDTH = 22  # characters; all columns together have at most 100
 MAX_POLARITY = 10  # characters of the classes that an LF votes for
-_LONG_SECONDS = 100.0  # from here on without tenths
 _MANY = 100_000  # from here on numbers are rounded
 
 # How labeling functions can be sorted: what is least comes first; of what is not known, last.
@@ -80,7 +80,7 @@ def _row(lf: LFFacts) -> tuple[str, ...]:
         "-" if lf.empirical_accuracy is None else f"{lf.empirical_accuracy:.2f}",
         "-" if lf.weight is None else f"{lf.weight:.2f}",
         "-" if lf.num_errors is None else _number_text(lf.num_errors),
-        "-" if lf.kind is None else "Spark" if lf.seconds is None else _seconds_text(lf.seconds),
+        "-" if lf.kind is None else "Spark" if lf.seconds is None else seconds_text(lf.seconds),
     )
 
 
@@ -90,10 +90,6 @@ def _is_assumed(lf: LFFacts) -> bool:
 
 def _number_text(number: int) -> str:
     return f"{number:,}" if number < _MANY else f"{number / 1e6:.1f}M"
-
-
-def _seconds_text(seconds: float) -> str:
-    return f"{seconds:,.0f} s" if seconds >= _LONG_SECONDS else f"{seconds:.1f} s"
 
 
 def _or_last(value: float | None) -> float:

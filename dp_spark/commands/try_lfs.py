@@ -143,6 +143,12 @@ def _closing(trial: Trial, problems: Mapping[str, list[str]], sample: Sample, ru
     told = [text for texts in problems.values() for text in texts]
     if not told:
         return [*lines, "No labeling function failed or changed its vote."]
+    failing = [run.name for run in trial.runs if run.num_errors and run.kind != "preprocessor"]
+    if failing:
+        told.append(
+            f"A run stops if a labeling function fails on more data points than its max_errors, or else "
+            f"[labeling] max_lf_errors = {run.config.labeling.max_lf_errors}, allows."
+        )
     changing = sorted({row for rows in trial.changing.values() for row in rows[:_MAX_CHANGING]})
     keys = _keys(sample, run.config.table.key)
     return [*lines, "", *told, *(f"Row {row} is {keys[row]}." for row in changing)]

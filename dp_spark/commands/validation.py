@@ -84,7 +84,8 @@ def _trial_check(num_rows: int) -> Callable[[Subject], Iterator[Problem]]:
         lfs = [lf for lf in subject.lfs if lf.name not in named]
         if "labeling" in named or not lfs:
             return
-        sample = sample_of(subject.points, subject.key, num_rows, is_in_files=is_written(subject.run))
+        shown = subject.points.drop(*(name for name in subject.run.hidden_columns if name not in subject.key))
+        sample = sample_of(shown, subject.key, num_rows, is_in_files=is_written(subject.run))
         trial = try_sample(subject.run, sample, lfs, check_determinism=False)
         runs = {run.name: run for run in trial.runs}
         default = subject.run.config.labeling.max_lf_errors

@@ -1,9 +1,11 @@
 """An explanation of a label for a terminal: a sum of log-odds that can be checked by hand."""
 
+import math
 from collections.abc import Sequence
 from typing import TypedDict
 
 from dp_spark.iteration.plain_values import key_text, on_one_line
+from dp_spark.label_model.confidence import NEAR_TIE
 from dp_spark.label_model.model import NO_INTERVAL
 
 MAX_CLASSES_SHOWN = 5
@@ -61,7 +63,7 @@ def explanation_text(content: Explained) -> str:
         f"log-odds of {odds['of']} against {odds['against']}",
         f"{odds['class_balance']:+10.4f}  class balance",
         *(_term_line(lf) for lf in content["lfs"] if lf["vote"] or lf["log_odds"]),
-        f"{odds['total']:+10.4f}  total",
+        f"{odds['total']:+10.4f}  total{_hair(odds['total'])}",
     ]
     silent = [lf["name"] for lf in content["lfs"] if not lf["vote"] and not lf["log_odds"]]
     if silent:
@@ -71,6 +73,11 @@ def explanation_text(content: Explained) -> str:
         lines.append(f"{'all classes':12s} {_shares(classes, content['probabilities'])}")
     lines += [f"{name:12s} {on_one_line(value)}" for name, value in content["row"].items()]
     return "\n".join(lines)
+
+
+def _hair(log_odds: float) -> str:
+    """What to say of a row whose two most probable classes the votes hardly tell apart; a tie is said elsewhere."""
+    return " (all but tied)" if 0 < abs(math.tanh(log_odds / 2)) < NEAR_TIE else ""
 
 
 def _term_line(lf: LFTerm) -> str:

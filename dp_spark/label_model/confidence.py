@@ -13,6 +13,7 @@ EDGE_DIGITS = (
 TIE_TOLERANCE = (
     2e-9  # classes this close to the most probable one share the credit: for k = 2, within 1e-9 of 1/2
 )
+NEAR_TIE = 0.01  # classes closer than this to the most probable one: the votes hardly say which it is
 TIED = "tied"  # what texts call rows of which several classes share the credit
 MIN_PROBABILITY = 1e-15  # log loss clips probabilities here, so that one wrong certainty costs 34.5 nats
 

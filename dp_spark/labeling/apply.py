@@ -133,7 +133,8 @@ def _check_choices(lfs: Sequence[LabelingFunction], classes: Classes) -> None:
         if classes.vote_of(choice) is None
     ]
     if wrong:
-        raise ValueError(f"{'; '.join(wrong)}: {classes.expected()}.")
+        named = "" if classes.names else " Names of classes have to be declared: class_names=[...]."
+        raise ValueError(f"{'; '.join(wrong)}: {classes.expected()}.{named}")
 
 
 def _check_pattern_columns(df: DataFrame, lfs: Sequence[LabelingFunction]) -> None:

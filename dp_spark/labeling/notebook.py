@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from dp_spark.html import MAX_ROWS, card, number, table, texts
+from dp_spark.texts import seconds_text
 
 if TYPE_CHECKING:
     from dp_spark.labeling.lf_runs import LFRun
@@ -51,7 +52,7 @@ def _runs_table(runs: "list[LFRun]") -> str:
             number(sum(run.votes.values()) / max(run.num_data_points, 1)),
             _votes(run),
             f"{run.num_errors:,}",
-            "in Spark" if run.share_of_time is None else f"{100 * run.share_of_time:.0f}%",
+            "in Spark" if run.seconds is None else seconds_text(run.seconds),
         )
         for run in runs[:MAX_ROWS]
     ]

@@ -177,7 +177,7 @@ def overspent(name: str, num_errors: int, num_seen: int, budget: int | float) ->
     return (
         f"labeling function {name!r} failed on {num_errors:,} of {num_seen:,} data points, more than its "
         f"budget allows (max_errors: {allowed}). {advice} What the exceptions say may hold values of the rows: "
-        "dp_spark.try_lfs shows it."
+        "dp-spark try (in Python dp_spark.try_lfs) shows it."
     )
 
 

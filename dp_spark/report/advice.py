@@ -8,9 +8,11 @@ from dp_spark.label_model.calibration import Calibration
 from dp_spark.label_model.model import NO_INTERVAL
 from dp_spark.label_model.names import USE_DEPENDENCIES, USE_PRIORS
 from dp_spark.labeling.lf_runs import SLOW_SHARE
+from dp_spark.report.comparison import Difference
 from dp_spark.report.counted_votes import counted_votes
+from dp_spark.report.doubtful_labels import doubtful_labels
 from dp_spark.report.run_facts import Coverage, Quality, Subject
-from dp_spark.report.vote_facts import Agreement, Drift, LFFacts
+from dp_spark.report.vote_facts import Agreement, Drift, LabelHistogram, LFFacts
 from dp_spark.report.words import cut_in_middle, share_text
 
 MAX_ADVICE = 5
@@ -32,6 +34,8 @@ def advice_of(
     calibration: Calibration | None,
     drift: Drift | None,
     configured_model: str,
+    labels: LabelHistogram | None = None,
+    differences: Sequence[Difference] = (),
 ) -> tuple[str, ...]:
     """What to fix first, at most MAX_ADVICE sentences.
 
@@ -44,6 +48,8 @@ def advice_of(
         calibration: of the labels against gold, or None.
         drift: between parts of the table, or None.
         configured_model: label_model.model of the configuration.
+        labels: the histogram of the label table, or None before it is written.
+        differences: of the end model to the other tables, on test rows.
     """
     num_classes = len(subject.classes)
     found = [
@@ -51,6 +57,7 @@ def advice_of(
         *_below_chance(lfs, num_classes),
         *counted_votes(lfs, subject, quality),
         *_overconfident(calibration, configured_model),
+        *doubtful_labels(lfs, labels, differences),
         *_uncovered(coverage),
         *_dependent(agreement),
         *_resembling(agreement, configured_model),

@@ -12,6 +12,7 @@ from dp_spark.label_model.model import NO_INTERVAL, LabelModel
 from dp_spark.labeling.lf_runs import LFRun
 from dp_spark.report.comparison import Comparison
 from dp_spark.report.scores_text import comparison_lines, score_lines
+from dp_spark.texts import seconds_text
 
 ASSUMED = "? an accuracy that is assumed: the votes do not tell it"
 
@@ -125,7 +126,7 @@ def pipeline_text(metrics: Mapping[str, object], directory: str) -> str:
 
 
 def _lf_line(row: Mapping[str, object]) -> str:
-    share, gold = row["share_of_time"], row["empirical_accuracy"]
+    seconds, gold = row["seconds"], row["empirical_accuracy"]
     shown = [
         f"{row['coverage']:.3f}",
         f"{row['conflicts']:.3f}",
@@ -133,7 +134,7 @@ def _lf_line(row: Mapping[str, object]) -> str:
         "-" if gold is None else f"{gold:.3f}",
         f"{row['weight']:.3f}",
         "-" if row["num_errors"] is None else f"{row['num_errors']:,}",
-        "in Spark" if share is None else f"{100 * float(str(share)):.0f}%",
+        "in Spark" if seconds is None else seconds_text(float(str(seconds))),
     ]
     return f"{row['name']:32s}" + "".join(f" {text:>9s}" for text in shown)
 

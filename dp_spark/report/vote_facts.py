@@ -128,6 +128,7 @@ class LabelHistogram:
 
     Attributes:
         num_labels, num_covered: all, and those with a vote.
+        num_near_ties: of those with a vote, whose two most probable classes are less than NEAR_TIE apart.
         mean_confidence: the mean probability of the most probable class, of those with a vote; None without any.
         buckets: by P(y = +1) for two classes, else by the probability of the most probable class.
         classes: by the most probable class.
@@ -135,6 +136,7 @@ class LabelHistogram:
 
     num_labels: int
     num_covered: int
+    num_near_ties: int
     mean_confidence: float | None
     buckets: tuple[LabelBucket, ...]
     classes: tuple[LabelClass, ...]

@@ -45,6 +45,9 @@ FILE_ROWS, GROUP_ROWS = 1_000_000, 40_000
 FEED_BATCH, WORKERS_BATCH = 4_096, 16_384
 NUM_EPOCHS = 4
 WORKER_BATCHES = {"mlp": (1_024, 4_096, 16_384), "linear": (4_096, 16_384, 65_536)}
+ONE_CORE = (
+    "1 worker on 1 core"  # as it is on a cluster with a core for each task; else it also uses others to read
+)
 PARTS = ("feeding", "spark", "workers", "large")
 LARGE_ROWS = 10_000_000
 
@@ -91,7 +94,7 @@ def run_part(part: str, num_rows: int, place: Path) -> Iterator[dict[str, object
             (f"{workers} of {batch}", model)
             for model, batches in WORKER_BATCHES.items()
             for batch in batches
-            for workers in ("1 worker", "2 workers")
+            for workers in (ONE_CORE, "1 worker", "2 workers")
         ],
         "large": [(f"2 workers of {WORKERS_BATCH}", "linear")],
     }
@@ -308,6 +311,8 @@ def through_spark(manifest: ShardManifest, model: str, way: str) -> dict[str, ob
     from dp_spark.session import spark_session
     from dp_spark.storage import Storage
 
+    if way.startswith(ONE_CORE):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     num_workers, batch_size = int(way[0]), int(way.rpartition(" ")[2])
     num_epochs = 2 if manifest.num_data_points >= LARGE_ROWS else NUM_EPOCHS
     settings = settings_of(

@@ -37,6 +37,7 @@ def histogram_of(model, votes, names):
     return LabelHistogram(
         num_labels=len(votes),
         num_covered=int(covered.sum()),
+        num_near_ties=int((covered & (np.abs(2 * positive - 1) < 0.01)).sum()),
         mean_confidence=float(np.maximum(positive, 1 - positive)[covered].mean()) if covered.any() else None,
         buckets=tuple(LabelBucket(i / 20, (i + 1) / 20, *of(bucket == i)) for i in range(20)),
         classes=tuple(LabelClass(name, *of(best == i)) for i, name in enumerate(names)),

@@ -10,11 +10,12 @@ from dp_spark.counting.vote_counts import VoteCounts
 from dp_spark.label_model.fit import MODELS, fit_label_model
 from dp_spark.label_model.names import USE_DEPENDENCIES, USE_PRIORS
 from dp_spark.report.advice import MAX_ADVICE, advice_of
+from dp_spark.report.comparison import Difference
 from dp_spark.report.lf_facts import lf_facts
 from dp_spark.report.quality import quality_of
 from dp_spark.report.run_facts import Coverage, Quality
 from dp_spark.report.scores import Report, Scores
-from dp_spark.report.vote_facts import Agreement, Drift, LFDrift, LFFacts, Pair, Part
+from dp_spark.report.vote_facts import Agreement, Drift, LabelHistogram, LFDrift, LFFacts, Pair, Part
 
 NO_PAIRS = Agreement((), (), 1, 0, (), 0, 0, None, ())
 GOOD = Quality("", 0.9, (0.8, 1.0), "gold", (), ())
@@ -132,6 +133,42 @@ def test_dependencies_and_priors_are_named_only_to_label_models_that_take_them(s
     said = advice_of(subject, ALL, GOOD, (lf("a"),), NO_PAIRS, sure.calibration, None, model)[0]
     assert ("label_model.model = 'auto'" not in said) is (model in USE_DEPENDENCIES)
     assert ("prior_accuracies" in said) is (model in USE_PRIORS)
+
+
+def test_accuracies_that_came_out_alike_are_named(subject):
+    alike = [lf(name, accuracy=0.905 + at / 1000, interval=(0.8, 1.0)) for at, name in enumerate("abc")]
+    (said,) = advice(subject, *alike)
+    assert said.startswith(
+        "All labeling functions came out equally accurate (90.6%): the votes do not tell them apart"
+    )
+    assert advice(subject, *alike[:2]) == ()
+    assert advice(subject, *alike[:2], lf("c", accuracy=0.95)) == ()
+
+
+def test_labels_that_hang_on_a_hair_are_counted(subject):
+    labels = LabelHistogram(1000, 900, 79, 0.9, (), ())
+    (said,) = advice_of(subject, ALL, GOOD, (lf("a"),), NO_PAIRS, None, None, "auto", labels)
+    assert said.startswith(
+        "79 of 900 rows with votes are all but tied: their two most probable classes are less than 1%"
+    )
+    few = replace(labels, num_near_ties=18)
+    assert advice_of(subject, ALL, GOOD, (lf("a"),), NO_PAIRS, None, None, "auto", few) == ()
+
+
+@pytest.mark.parametrize(
+    ("minus", "part", "interval", "is_said"),
+    [
+        ("gold_end_model", "all", (-0.132, -0.015), True),
+        ("gold_end_model", "all", (-0.132, 0.001), False),
+        ("gold_end_model", "covered", (-0.132, -0.015), False),
+        ("labels", "all", (-0.132, -0.015), False),
+    ],
+)
+def test_a_better_end_model_trained_on_gold_is_named(subject, minus, part, interval, is_said):
+    found = Difference(minus, part, 250, -0.066, interval, None, None)
+    said = advice_of(subject, ALL, GOOD, (lf("a"),), NO_PAIRS, None, None, "auto", None, [found])
+    expected = "trained on gold labels is right on 6.6% more of the test rows (95% interval 1.5% to 13.2%)"
+    assert [expected in sentence for sentence in said] == [True] * is_said
 
 
 def test_drift_is_named_with_where_it_goes(subject):
