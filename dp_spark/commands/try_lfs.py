@@ -114,14 +114,14 @@ def _chosen(lfs: list[LabelingFunction], names: Sequence[str]) -> list[LabelingF
 
 def _summary(run: Run, rows: pa.Table, votes: Votes, lfs: Sequence[LabelingFunction]) -> LFSummary:
     """The summary of the votes, with empirical accuracies where the sample has gold labels."""
-    num_classes, column = run.config.labeling.classes.num_classes, run.config.table.gold
+    classes, column = run.config.labeling.classes, run.config.table.gold
     names = [lf.name for lf in lfs]
-    counts = VoteCounts.from_votes(votes, num_classes, names)
+    counts = VoteCounts.from_votes(votes, classes.num_classes, names)
     if column is None:
-        return lf_summary(counts)
+        return lf_summary(counts, None, classes.names)
     gold = pc.fill_null(rows.column(column), 0).to_numpy().astype(np.int64)
-    known = GoldCounts.from_votes(votes, gold, num_classes, names)
-    return lf_summary(counts, known if known.num_gold else None)
+    known = GoldCounts.from_votes(votes, gold, classes.num_classes, names)
+    return lf_summary(counts, known if known.num_gold else None, classes.names)
 
 
 def _heading(run: Run, sample: Sample, summary: LFSummary, seed: int) -> str:

@@ -4,6 +4,7 @@ Two things differ. Classes are ours: -1 and +1, or 1 to k, where Snorkel has 0 t
 votes where the truth is known has no empirical accuracy (None, NaN in pandas), where Snorkel says 0.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 from dp_spark.counting.gold_counts import GoldCounts
 from dp_spark.counting.notebook import summary_html
 from dp_spark.counting.vote_counts import VoteCounts
-from dp_spark.labeling.votes import classes_of
+from dp_spark.labeling.votes import Classes, classes_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,11 +65,13 @@ class LFSummary:
         rows: one per LF, in the order of the label matrix.
         num_data_points: n.
         num_gold: data points with a gold label, or None if no gold labels were given.
+        class_names: what the table that is shown calls the classes; none leaves the votes.
     """
 
     rows: tuple[LFSummaryRow, ...]
     num_data_points: int
     num_gold: int | None
+    class_names: tuple[str, ...] = ()
 
     def to_dicts(self) -> list[dict[str, object]]:
         """One dictionary per LF, with the names of `LFSummaryRow`."""
@@ -105,21 +108,30 @@ class LFSummary:
         return ["LF", *self._columns().values()]
 
     def _cells(self) -> list[list[str]]:
-        return [[row.name, *(_text(getattr(row, name)) for name in self._columns())] for row in self.rows]
+        return [[row.name, *(_text(self._shown(row, name)) for name in self._columns())] for row in self.rows]
+
+    def _shown(self, row: LFSummaryRow, name: str) -> object:
+        if name != "polarity" or not self.class_names:
+            return getattr(row, name)
+        classes = classes_of(len(self.class_names))
+        return tuple(self.class_names[classes.index(vote)] for vote in row.polarity)
 
     def _columns(self) -> dict[str, str]:
         return _COLUMNS if self.num_gold is None else _COLUMNS | _GOLD_COLUMNS
 
 
-def lf_summary(counts: VoteCounts, gold: GoldCounts | None = None) -> LFSummary:
+def lf_summary(
+    counts: VoteCounts, gold: GoldCounts | None = None, class_names: Sequence[str] = ()
+) -> LFSummary:
     """Polarity, coverage, overlaps and conflicts of each LF, and with gold labels how often it is right.
 
     Args:
         counts: of m LFs.
         gold: of the same LFs, from `count_gold`.
+        class_names: for the text of the table, one per class.
 
     Raises:
-        ValueError: if `gold` is of other LFs or classes.
+        ValueError: if `gold` is of other LFs or classes, or there is another number of names.
 
     >>> votes = np.array([[1, 1], [1, -1], [-1, 0], [0, 0]], dtype=np.int8)
     >>> print(lf_summary(VoteCounts.from_votes(votes, lf_names=["links", "short"])))
@@ -133,6 +145,7 @@ def lf_summary(counts: VoteCounts, gold: GoldCounts | None = None) -> LFSummary:
             f"counts of {list(counts.lf_names)} with {counts.num_classes}: expected the same. Count both "
             "from one label matrix."
         )
+    names = Classes(counts.num_classes, tuple(class_names)).names
     n = max(counts.num_data_points, 1)
     classes = np.array(classes_of(counts.num_classes))
     votes_per_class = counts.votes_per_class
@@ -148,10 +161,10 @@ def lf_summary(counts: VoteCounts, gold: GoldCounts | None = None) -> LFSummary:
         for i, name in enumerate(counts.lf_names)
     )
     if gold is None:
-        return LFSummary(rows, counts.num_data_points, None)
+        return LFSummary(rows, counts.num_data_points, None, names)
     pairs = zip(gold.correct.tolist(), gold.incorrect.tolist(), strict=True)
     judged = (_judged(row, *pair) for row, pair in zip(rows, pairs, strict=True))
-    return LFSummary(tuple(judged), counts.num_data_points, gold.num_gold)
+    return LFSummary(tuple(judged), counts.num_data_points, gold.num_gold, names)
 
 
 def _judged(row: LFSummaryRow, correct: int, incorrect: int) -> LFSummaryRow:

@@ -152,7 +152,9 @@ def try_lfs(
                 changing[lf.name] = tuple(differs.tolist())
     counts = VoteCounts.from_votes(outcome.votes, classes.num_classes, names)
     rows = _beside(table, outcome.votes, names, classes)
-    return Trial(rows, outcome.votes, outcome.runs, lf_summary(counts), outcome.failed, changing)
+    return Trial(
+        rows, outcome.votes, outcome.runs, lf_summary(counts, None, classes.names), outcome.failed, changing
+    )
 
 
 def _outcome(application: Application) -> _Outcome:

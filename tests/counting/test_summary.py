@@ -127,6 +127,15 @@ def test_a_long_polarity_is_printed_short():
     assert "[1, 2, 3, 4, 5, 6, …]" in str(lf_summary(VoteCounts.from_votes(votes, num_classes=10)))
 
 
+def test_the_table_calls_classes_by_their_names():
+    named = lf_summary(COUNTS, GOLD_COUNTS, ["ham", "spam"])
+    assert "[ham, spam]" in str(named).splitlines()[1]
+    assert "[spam]" in str(named).splitlines()[3]
+    assert named.rows == lf_summary(COUNTS, GOLD_COUNTS).rows
+    with pytest.raises(ValueError, match="expected 2 different names"):
+        lf_summary(COUNTS, None, ["ham"])
+
+
 def test_gold_counts_of_other_lfs_are_refused():
     other = GoldCounts.from_votes(VOTES, GOLD, lf_names=["links", "short", "smile"])
     with pytest.raises(ValueError, match=r"gold counts are of \[.*'smile'\].*expected the same"):
