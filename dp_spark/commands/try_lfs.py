@@ -21,6 +21,8 @@ from dp_spark.report.trial import MAX_TRIAL_ROWS, ROW, TRIAL_TIMEOUT_SECONDS, Tr
 from dp_spark.run import Run, load_lfs
 from dp_spark.tables import quoted
 
+Keys = list[dict[str, object]]
+
 NUM_ROWS = 200
 _POSITION = re.compile(rf"\{{'{ROW}': (\d+)\}}")
 _MAX_CHANGING = 5  # rows of which a problem names the position
@@ -57,9 +59,10 @@ def try_(
     unusable, trial = _tried(run, sample, lfs, check_determinism, lf_timeout_seconds)
     usable = [lf for lf in lfs if lf.name not in unusable]
     summary = _summary(run, sample.rows, trial.votes, usable)
-    named = {name: with_keys(texts, sample, run.config.table.key) for name, texts in trial.problems.items()}
+    keys = keys_of(sample, run.config.table.key)
+    named = {name: with_keys(texts, keys) for name, texts in trial.problems.items()}
     problems = {**{name: [what] for name, what in unusable.items()}, **named}
-    closing = _closing(trial, problems, sample, run)
+    closing = _closing(trial, problems, keys, run)
     text = "\n".join([_heading(run, sample, summary, seed), "", str(summary), "", *closing])
     return Outcome(text, _content(run, sample, trial, summary, problems), not problems)
 
@@ -134,7 +137,7 @@ def _heading(run: Run, sample: Sample, summary: LFSummary, seed: int) -> str:
     return f"{sample.rows.num_rows:,} rows of {run.config.table.path}{gold}, {drawn}"
 
 
-def _closing(trial: Trial, problems: Mapping[str, list[str]], sample: Sample, run: Run) -> list[str]:
+def _closing(trial: Trial, problems: Mapping[str, list[str]], keys: Keys, run: Run) -> list[str]:
     voted = (trial.votes != 0).any(axis=1)
     lines = [f"{voted.mean():.1%} of these rows have a vote."]
     silent = [row.name for row in trial.summary.rows if row.coverage == 0 and row.name not in problems]
@@ -150,23 +153,21 @@ def _closing(trial: Trial, problems: Mapping[str, list[str]], sample: Sample, ru
             f"[labeling] max_lf_errors = {run.config.labeling.max_lf_errors}, allows."
         )
     changing = sorted({row for rows in trial.changing.values() for row in rows[:_MAX_CHANGING]})
-    keys = _keys(sample, run.config.table.key)
     return [*lines, "", *told, *(f"Row {row} is {keys[row]}." for row in changing)]
 
 
-def with_keys(texts: Sequence[str], sample: Sample, key: Sequence[str]) -> list[str]:
+def with_keys(texts: Sequence[str], keys: Keys) -> list[str]:
     """What is wrong, in words that name rows by their keys instead of by their positions in the sample.
 
     Args:
         texts: of the problems.
-        sample: the rows.
-        key: columns that identify a row.
+        keys: of the rows of the sample.
     """
-    keys = _keys(sample, key)
     return [_POSITION.sub(lambda found: str(keys[int(found[1])]), text) for text in texts]
 
 
-def _keys(sample: Sample, key: Sequence[str]) -> list[dict[str, object]]:
+def keys_of(sample: Sample, key: Sequence[str]) -> Keys:
+    """The values of the columns that identify each row of a sample."""
     return list(sample.rows.select(list(key)).to_pylist())
 
 

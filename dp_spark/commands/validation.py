@@ -10,7 +10,7 @@ from dp_spark.checks.output import refuse_occupied_output, refuse_output_at_tabl
 from dp_spark.checks.user_model import refuse_unusable_model
 from dp_spark.checks.values import refuse_bad_inputs
 from dp_spark.commands.sample import is_written, sample_of
-from dp_spark.commands.try_lfs import try_sample, with_keys
+from dp_spark.commands.try_lfs import keys_of, try_sample, with_keys
 from dp_spark.config import PipelineConfig
 from dp_spark.errors import EnvironmentProblem, LabelingFunctionError
 from dp_spark.labeling.labeling_function import LabelingFunction
@@ -87,12 +87,12 @@ def _trial_check(num_rows: int) -> Callable[[Subject], Iterator[Problem]]:
         shown = subject.points.drop(*(name for name in subject.run.hidden_columns if name not in subject.key))
         sample = sample_of(shown, subject.key, num_rows, is_in_files=is_written(subject.run))
         trial = try_sample(subject.run, sample, lfs, check_determinism=False)
-        runs = {run.name: run for run in trial.runs}
+        runs, keys = {run.name: run for run in trial.runs}, keys_of(sample, subject.key)
         default = subject.run.config.labeling.max_lf_errors
         for lf in lfs:
             budget = default if lf.max_errors is None else lf.max_errors
             if lf.name in trial.failed or _is_overspent(runs[lf.name], budget):
-                said = "\n".join(with_keys(trial.problems[lf.name], sample, subject.key))
+                said = "\n".join(with_keys(trial.problems[lf.name], keys))
                 yield Problem(lf.name, LabelingFunctionError(said))
         yield from _preprocessor_problems(trial, lfs)
 

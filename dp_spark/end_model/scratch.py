@@ -13,7 +13,7 @@ from typing import IO
 
 import numpy as np
 
-from dp_spark.end_model.rows import Rows, Vector
+from dp_spark.end_model.rows import Rows
 from dp_spark.labels.manifest import RowSlice
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,8 @@ class ScratchFile:
         if piece not in self._places:
             return None
         start, shapes = self._places[piece]
-        content = np.empty(sum(map(_size, shapes)), np.float32)
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        content = np.empty(sum(sizes), np.float32)
         view = content.data.cast("B")
         while view:
             read = os.preadv(self.file.fileno(), [view], start)
@@ -51,19 +52,16 @@ class ScratchFile:
                     f"the scratch file of this process ends at byte {start}: expected {len(view)} more."
                 )
             view, start = view[read:], start + read
-        features, labels, weights = (
-            part.reshape(shape)
-            for part, shape in zip(
-                np.split(content, np.cumsum([*map(_size, shapes)])[:-1]), shapes, strict=True
-            )
-        )
+        parts = np.split(content, np.cumsum(sizes)[:-1])
+        features, labels, weights = (part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
         return Rows({"features": features}, labels, weights)
 
     def keep(self, piece: Piece, rows: Rows) -> None:
-        """Keep the rows of a piece, unless they are not all numbers, or there is no room; then never again."""
+        """Keep the rows of a piece, if they are all numbers and there is room; after a disk error never again."""
         if set(rows.parts) != {"features"}:
             return
-        arrays = [_plain(part) for part in (rows.parts["features"], rows.labels, rows.weights)]
+        parts = (rows.parts["features"], rows.labels, rows.weights)
+        arrays = [np.ascontiguousarray(part, np.float32) for part in parts]
         num_bytes = sum(array.nbytes for array in arrays)
         if self._end + num_bytes > self.limit_bytes:
             return
@@ -94,11 +92,3 @@ def open_scratch(limit_bytes: int) -> ScratchFile | None:
         logger.warning("no scratch file can be made (%s): rows are read from shards in every epoch", problem)
         return None
     return ScratchFile(file, min(limit_bytes, free)) if file else None
-
-
-def _plain(array: object) -> Vector:
-    return np.ascontiguousarray(array, np.float32)
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    return int(np.prod(shape))

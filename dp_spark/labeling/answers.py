@@ -32,13 +32,14 @@ def votes_of_answers(answers: Sequence[object], classes: Classes) -> Votes:
     Raises:
         IllegalAnswerError: with the first answer that is not a vote.
     """
-    numbers = None if classes.names else _integers(answers)
-    if numbers is not None:
-        try:
-            return _of_arrow(numbers, classes)
-        except IllegalAnswerError as problem:
-            raise IllegalAnswerError(problem.position, answers[problem.position]) from None
-    if _PLAIN_TYPES.issuperset(map(type, answers)):
+    if not classes.names:
+        numbers = _integers(answers)
+        if numbers is not None:
+            try:
+                return _of_arrow(numbers, classes)
+            except IllegalAnswerError as problem:
+                raise IllegalAnswerError(problem.position, answers[problem.position]) from None
+    elif _PLAIN_TYPES.issuperset(map(type, answers)):
         try:
             return np.frombuffer(bytes(map(_byte_of(classes).__getitem__, answers)), dtype=np.int8)
         except KeyError:
