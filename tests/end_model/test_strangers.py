@@ -87,6 +87,9 @@ def links(process):
         except OSError:
             continue  # closed in the meantime
 
+def words(process):
+    return {word for name in ("cmdline", "environ") for word in (process / name).read_bytes().split(b"\\0")}
+
 def ending(connection):
     connection.settimeout(max(0.1, deadline - time.monotonic()))
     try:
@@ -125,21 +128,21 @@ for connection, key in zip(keyless, (b"", bytes(32), os.urandom(32)), strict=Tru
         introduce(connection, key, 1, 30)
     except Rejected:
         num_rejected += 1
-processes = list(trainers())
-shown = [word for p in processes for name in ("cmdline", "environ") for word in (p / name).read_bytes().split(b"\\0")]
-while listening(trainers()):
+seen = {}
+while listening(processes := list(trainers())):  # the last of them starts long after the first one listens
+    seen.update((process, words(process)) for process in processes if process not in seen)
     time.sleep(0.05)
 late = attempt(host, port)
 deadline = time.monotonic() + 30
 report = {
-    "num_trainers": len(processes),
+    "num_trainers": len(seen),
     "host": host,
     "elsewhere": elsewhere,
     "num_rejected": num_rejected,
     "garbage": ending(garbage),
     "silent": sorted({ending(connection) for connection in silent}),
     "late": late,
-    "secrets_shown": sorted({w[:20].decode() for w in shown if re.search(rb"[0-9a-f]{64}", w)}),
+    "secrets_shown": sorted({w[:20].decode() for w in set().union(*seen.values()) if re.search(rb"[0-9a-f]{64}", w)}),
 }
 pathlib.Path(report_path).write_text(json.dumps(report))
 """
