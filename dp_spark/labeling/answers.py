@@ -1,5 +1,7 @@
 """What labeling functions return, turned into votes: answers one by one, or a vector for a batch."""
 
+import functools
+import sys
 from collections.abc import Sequence
 from typing import cast
 
@@ -9,7 +11,6 @@ import pyarrow as pa
 
 from dp_spark.labeling.votes import ABSTAIN, Classes, Votes
 
-_PLAIN_TYPES = frozenset({int, str, type(None)})
 _NUMPY_OWN = "iu"  # kinds of NumPy types that can hold votes as they are
 
 
@@ -29,26 +30,23 @@ class IllegalVectorError(Exception):
 def votes_of_answers(answers: Sequence[object], classes: Classes) -> Votes:
     """The votes that answers stand for: (len(answers),) int8.
 
+    Nearly all answers are objects that there is only one of, such as None, small integers, and constants in
+    code that could be names of variables: they are found by their address, without a look into them.
+
     Raises:
         IllegalAnswerError: with the first answer that is not a vote.
     """
-    if not classes.names:
-        numbers = _integers(answers)
-        if numbers is not None:
-            try:
-                return _of_arrow(numbers, classes)
-            except IllegalAnswerError as problem:
-                raise IllegalAnswerError(problem.position, answers[problem.position]) from None
-    elif _PLAIN_TYPES.issuperset(map(type, answers)):
-        try:
-            return np.frombuffer(bytes(map(_byte_of(classes).__getitem__, answers)), dtype=np.int8)
-        except KeyError:
-            pass  # found below
-    votes = np.zeros(len(answers), dtype=np.int8)
-    for position, answer in enumerate(answers):
-        vote = classes.vote_of(answer)
+    if not answers:
+        return np.zeros(0, dtype=np.int8)
+    objects = np.fromiter(answers, dtype=object, count=len(answers))
+    addresses = np.frombuffer(objects, dtype=np.intp)
+    known = _known_answers(classes)
+    nearest = np.searchsorted(known.addresses[1:], addresses, side="right")
+    votes = known.votes[nearest]
+    for position in np.flatnonzero(known.addresses[nearest] != addresses).tolist():
+        vote = classes.vote_of(answers[position])
         if vote is None:
-            raise IllegalAnswerError(position, answer)
+            raise IllegalAnswerError(position, answers[position])
         votes[position] = vote
     return votes
 
@@ -90,20 +88,18 @@ def answers_of_vector(vector: object, num_rows: int) -> list[object]:
     return list(values.tolist() if isinstance(values, np.ndarray) else cast("Sequence[object]", values))
 
 
-def _integers(answers: Sequence[object]) -> pa.Array | None:
-    """Answers that are all integers or None, converted in C; None if they are not."""
-    try:
-        values = pa.array(answers)  # without a type: with one, 1.5 would become 1
-    except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return None
-    if pa.types.is_null(values.type):  # all abstain
-        return values.cast(pa.int8())
-    return values if pa.types.is_integer(values.type) else None
+class _KnownAnswers:
+    """Objects by their addresses, in order, and the votes that they stand for; kept, or others might move in."""
+
+    def __init__(self, classes: Classes) -> None:
+        votes: dict[object, int] = {None: ABSTAIN, ABSTAIN: ABSTAIN, **{vote: vote for vote in classes.votes}}
+        votes.update({sys.intern(str(name)): vote for name, vote in classes.vote_of_name.items()})
+        self.objects = sorted(votes, key=id)
+        self.addresses = np.array(list(map(id, self.objects)), dtype=np.intp)
+        self.votes = np.array([votes[one] for one in self.objects], dtype=np.int8)
 
 
-def _byte_of(classes: Classes) -> dict[object, int]:
-    plain: dict[object, int] = {vote: vote % 256 for vote in (ABSTAIN, *classes.votes)}
-    return {None: ABSTAIN, **plain, **{name: vote % 256 for name, vote in classes.vote_of_name.items()}}
+_known_answers = functools.cache(_KnownAnswers)
 
 
 def _of_numpy(values: npt.NDArray[np.generic], classes: Classes) -> Votes:
@@ -119,10 +115,24 @@ def _of_numpy(values: npt.NDArray[np.generic], classes: Classes) -> Votes:
 
 
 def _of_arrow(values: pa.Array, classes: Classes) -> Votes:
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        return _of_names(values, classes)
     if not pa.types.is_integer(values.type):
         return votes_of_answers(values.to_pylist(), classes)
     filled = values.fill_null(ABSTAIN) if values.null_count else values
     return _of_numpy(filled.to_numpy(zero_copy_only=False), classes)
+
+
+def _of_names(values: pa.Array, classes: Classes) -> Votes:
+    """The votes of texts; every different one is looked at once."""
+    encoded = values.dictionary_encode()
+    number = encoded.indices.fill_null(len(encoded.dictionary)).to_numpy(zero_copy_only=False)
+    try:
+        of_text = votes_of_answers([*encoded.dictionary.to_pylist(), None], classes)
+    except IllegalAnswerError as problem:
+        raise IllegalAnswerError(int((number == problem.position).argmax()), problem.answer) from None
+    votes: Votes = of_text[number]
+    return votes
 
 
 def _is_pandas(vector: object) -> bool:

@@ -34,7 +34,7 @@ from dp_spark.labeling.tally import ERRORS_COLUMN, ERRORS_TYPE, TALLY_COLUMN, TA
 from dp_spark.labeling.voter import cast_votes
 from dp_spark.labeling.votes import Classes
 from dp_spark.progress.named_jobs import named_jobs
-from dp_spark.tables import BatchPass, map_batches, quoted
+from dp_spark.tables import map_batches, quoted
 
 _SPARK_VOTES = "_dp_spark_votes"
 _NUM_ROWS = "num_rows"
@@ -69,27 +69,24 @@ class Application:
         source, rows_in = self._source(), Observation()
         num_rows = F.count(F.lit(1)).alias(_NUM_ROWS)
         if len(self._in_spark) < len(self.lfs):
-            points = self._points(source.observe(rows_in, num_rows))
-            return Plan(self, map_batches(points, _voter(self._ballot), self._schema()), rows_in, None)
+            tallied = self._cast_in_python(source.observe(rows_in, num_rows), is_tallied=True)
+            return Plan(self, tallied, rows_in, None)
         counted = Observation()
         if any(has_join(lf) for lf in self.lfs):
             source = source.observe(rows_in, num_rows)
         else:  # nothing can add or lose rows, and another observation would cost more than the votes
             rows_in = counted
         voted = self._voted(source)
-        observed = voted.df.observe(counted, num_rows, *voted.counts)
+        observed = voted.df.observe(counted, num_rows, *map(F.expr, voted.counts))
         votes = voted.packed.alias(VOTES_COLUMN)
         return Plan(self, observed.select(*map(quoted, self.key), votes), rows_in, counted)
 
     def votes(self) -> DataFrame:
         """The key columns and packed votes alone: where nobody asks what was counted, counting is left out."""
-        source, key = self._source(), list(map(quoted, self.key))
-        if len(self._in_spark) == len(self.lfs):
-            voted = self._voted(source)
-            return voted.df.select(*key, voted.packed.alias(VOTES_COLUMN))
-        return map_batches(self._points(source), _voter(self._ballot), self._schema()).select(
-            *key, VOTES_COLUMN
-        )
+        if len(self._in_spark) < len(self.lfs):
+            return self._cast_in_python(self._source(), is_tallied=False)
+        voted = self._voted(self._source())
+        return voted.df.select(*map(quoted, self.key), voted.packed.alias(VOTES_COLUMN))
 
     def investigate(self, failure: str) -> DpSparkError | None:
         """What a failure of the plan was due to, if that can be found out; runs parts of it again."""
@@ -144,11 +141,19 @@ class Application:
             max_batch_rows=self.max_batch_rows,
         )
 
-    def _schema(self) -> StructType:
+    def _cast_in_python(self, source: DataFrame, *, is_tallied: bool) -> DataFrame:
+        """Key columns and votes, all of them; and the tally, if asked for."""
+        ballot = self._ballot  # alone: the table does not travel
         schema = StructType([self.df.schema[name] for name in self.key])
         schema = schema.add(VOTES_COLUMN, BinaryType(), nullable=False)
-        tallies = StructType.fromDDL(f"{TALLY_COLUMN} {TALLY_TYPE}, {ERRORS_COLUMN} {ERRORS_TYPE}")
-        return StructType([*schema.fields, *cast("StructType", tallies).fields])
+        if is_tallied:
+            tally = StructType.fromDDL(f"{TALLY_COLUMN} {TALLY_TYPE}, {ERRORS_COLUMN} {ERRORS_TYPE}")
+            schema = StructType([*schema.fields, *cast("StructType", tally).fields])
+
+        def vote(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            return cast_votes(batches, ballot, is_tallied=is_tallied)
+
+        return map_batches(self._points(source), vote, schema)
 
 
 @dataclass(frozen=True)
@@ -187,10 +192,3 @@ class Plan:
         if self.counted is not None:
             return runs_from_counts(own.lfs, own.classes, num_rows, self.counted.get)
         return runs_from_tallies(own.lfs, own.classes, own.budgets, written, is_trial=own.is_trial)
-
-
-def _voter(ballot: Ballot) -> BatchPass:
-    def vote(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return cast_votes(batches, ballot)
-
-    return vote

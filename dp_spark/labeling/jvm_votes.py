@@ -4,9 +4,10 @@ Votes are checked where they are made: an illegal one fails the task with a mark
 turns into an error with the names of labeling function and row.
 """
 
+import itertools
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from py4j.protocol import Py4JJavaError
@@ -19,12 +20,13 @@ from dp_spark.errors import DpSparkError, IllegalVoteError, LabelingFunctionErro
 from dp_spark.labeling.jvm_joins import with_joins
 from dp_spark.labeling.labeling_function import LabelingFunction
 from dp_spark.labeling.rules import ColumnRule, LookupRule
-from dp_spark.labeling.votes import ABSTAIN, Classes
+from dp_spark.labeling.votes import ABSTAIN, MAX_CLASSES, Classes
 from dp_spark.progress.named_jobs import named_jobs
 from dp_spark.tables import quoted
 from dp_spark.worker_errors import first_line
 
 _RAW = "_dp_spark_raw_"
+_MAX_TABLE = MAX_CLASSES + 1  # rows of a table of votes that are cast together
 _MARK = re.compile(r"\[\[dp_spark_vote ([0-9A-F]*) ([0-9A-F]*)\]\]")
 
 _CONDITION = re.compile(
@@ -44,12 +46,12 @@ class SparkVotes:
     Attributes:
         df: the kept columns, and one column per labeling function.
         packed: of `df`: the checked votes, a byte for each, as `pack_votes` makes them in Python.
-        counts: aggregates of `df`: how often each labeling function, by position, votes each class.
+        counts: SQL aggregates of `df`: how often each labeling function, by position, votes each class.
     """
 
     df: DataFrame
     packed: Column
-    counts: tuple[Column, ...]
+    counts: tuple[str, ...]
 
 
 def with_votes(
@@ -78,18 +80,18 @@ def with_votes(
         raise
     types = [yielded.schema[name].dataType for name in names]
     _refuse_other_types(lfs, types, classes)
-    cases = [_cases(name, of_type, classes) for name, of_type in zip(names, types, strict=True)]
-    # A vote that is none has no byte, which makes the whole value null: one check for all, as Java compiles
+    conditions = [_conditions(name, of_type, classes) for name, of_type in zip(names, types, strict=True)]
+    votes = [_vote(name, of_type, classes) for name, of_type in zip(names, types, strict=True)]
+    # A null among the votes, one that is none, makes the whole value null: one check for all, as Java compiles
     # no methods that are too long. As SQL text, because every operator on a Column is a call of the JVM.
-    bytes_ = F.expr(f"concat({', '.join(map(_byte, cases))})")
+    bytes_ = F.expr(f"concat({', '.join(_bytes_of_groups(votes, classes))})")
     shown = [F.hex(F.to_json(F.struct(*columns))) for columns in (map(quoted, key), map(F.col, names))]
     mark = F.concat(F.lit("[[dp_spark_vote "), shown[0], F.lit(" "), shown[1], F.lit("]]"))
     packed = F.coalesce(bytes_, F.raise_error(mark).cast("binary"))
     counts = [  # a count takes a third of the time of a sum, which has a null and an overflow to look for
-        F.expr(f"count(CASE WHEN {condition} THEN 1 END) AS `{i}_{vote}`")
-        for i, condition_of_vote in enumerate(cases)
+        f"count(CASE WHEN {condition} THEN 1 END) AS `{i}_{vote}`"
+        for i, condition_of_vote in enumerate(conditions)
         for vote, condition in condition_of_vote.items()
-        if vote != ABSTAIN
     ]
     return SparkVotes(yielded, packed, tuple(counts))
 
@@ -138,20 +140,43 @@ def _refuse_other_types(lfs: Sequence[LabelingFunction], types: Sequence[DataTyp
         )
 
 
-def _cases(raw: str, data_type: DataType, classes: Classes) -> dict[int, str]:
-    """For each vote the SQL condition under which a column stands for it."""
+def _conditions(raw: str, data_type: DataType, classes: Classes) -> dict[int, str]:
+    """For each class the SQL condition under which a column votes for it."""
     if isinstance(data_type, StringType):
         texts = {
             vote: f"CAST(X'{name.encode().hex()}' AS STRING)" for name, vote in classes.vote_of_name.items()
         }
-        return {ABSTAIN: f"{raw} IS NULL", **{vote: f"{raw} = {text}" for vote, text in texts.items()}}
-    return {ABSTAIN: f"{raw} IS NULL OR {raw} = 0", **{vote: f"{raw} = {vote}" for vote in classes.votes}}
+        return {vote: f"{raw} = {text}" for vote, text in texts.items()}
+    return {vote: f"{raw} = {vote}" for vote in classes.votes}
 
 
-def _byte(condition_of_vote: Mapping[int, str]) -> str:
-    """The SQL expression of a vote's byte; null if none of the conditions holds."""
-    cases = [f"WHEN {condition} THEN X'{vote % 256:02x}'" for vote, condition in condition_of_vote.items()]
-    return f"CASE {' '.join(cases)} END"
+def _vote(raw: str, data_type: DataType, classes: Classes) -> str:
+    """The SQL expression of the vote that a column stands for, an integer; null if it is none."""
+    if isinstance(data_type, StringType):
+        conditions = _conditions(raw, data_type, classes)
+        cases = " ".join(f"WHEN {condition} THEN {vote}" for vote, condition in conditions.items())
+    else:
+        cases = f"WHEN {raw} BETWEEN {min(ABSTAIN, *classes.votes)} AND {max(classes.votes)} THEN {raw}"
+    return f"CASE WHEN {raw} IS NULL THEN {ABSTAIN} {cases} END"
+
+
+def _bytes_of_groups(votes: Sequence[str], classes: Classes) -> list[str]:
+    """SQL expressions of the bytes of some votes each, looked up in a table of all that they can be together.
+
+    Joining a byte for each vote instead took 5% of the time of ten labeling functions.
+    """
+    possible = range(min(ABSTAIN, *classes.votes), max(classes.votes) + 1)
+    width = max(w for w in range(1, _MAX_TABLE) if len(possible) ** w <= _MAX_TABLE)
+    return [_bytes_together(votes[i : i + width], possible) for i in range(0, len(votes), width)]
+
+
+def _bytes_together(votes: Sequence[str], possible: range) -> str:
+    rows = itertools.product(possible, repeat=len(votes))
+    table = ", ".join(f"X'{bytes(vote % 256 for vote in row).hex()}'" for row in rows)
+    number = " + ".join(
+        f"({vote} + {-possible.start}) * {len(possible) ** i}" for i, vote in enumerate(reversed(votes))
+    )
+    return f"get(array({table}), {number})"  # array(...)[null] is read outside the array (Spark 4.1)
 
 
 def name_the_failure(

@@ -10,7 +10,7 @@ import numpy as np
 from dp_spark.errors import IllegalVoteError, LabelingFunctionError
 from dp_spark.labeling.ballot import Ballot
 from dp_spark.labeling.batch_views import BatchViews, key_of
-from dp_spark.labeling.data_point import UnreadableValueError
+from dp_spark.labeling.data_point import UnreadableValueError, explained
 from dp_spark.labeling.preprocessors import Derived
 from dp_spark.labeling.rules import BatchRule, RowRule
 from dp_spark.labeling.tally import (
@@ -94,7 +94,9 @@ class TaskState:
         self.tally.numbers[position, ERRORS] += 1
         if not self.has_enough_samples(position):
             name, with_message = self.name_row(views, row), self.ballot.is_trial
-            sample = error_sample(name, problem, self._own_file(position), with_message=with_message)
+            sample = error_sample(
+                name, explained(problem), self._own_file(position), with_message=with_message
+            )
             self.tally.samples[position].append(sample)
         if isinstance(problem, TimedOutError):
             self.refuse_overspent(position, views)

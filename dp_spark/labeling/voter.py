@@ -32,9 +32,18 @@ from dp_spark.labeling.votes import Votes
 from dp_spark.labeling.watch import MAX_PRINTED, LimitedOutput
 from dp_spark.worker_errors import marked
 
+MANY_OBJECTS = 50_000  # new ones before Python looks for garbage among them; a few MB
 
-def cast_votes(batches: Iterable[pa.RecordBatch], ballot: Ballot) -> Iterator[pa.RecordBatch]:
-    """The key columns, packed votes and tally of every batch of a task; the tally is in the last one.
+
+def cast_votes(
+    batches: Iterable[pa.RecordBatch], ballot: Ballot, *, is_tallied: bool
+) -> Iterator[pa.RecordBatch]:
+    """The key columns and packed votes of every batch of a task.
+
+    Args:
+        batches: of data points.
+        ballot: who votes.
+        is_tallied: two more columns hold what was counted, in the first row of the last batch.
 
     Raises:
         LabelingFunctionError, IllegalVoteError, SchemaError: marked for the driver, without their cause.
@@ -46,7 +55,7 @@ def cast_votes(batches: Iterable[pa.RecordBatch], ballot: Ballot) -> Iterator[pa
     voter = Voter(ballot)
     waiting: list[pa.Array] = []
     output, messages = LimitedOutput(sys.stdout), LimitedOutput(sys.stderr)
-    names = [*ballot.key, "votes", "tally", "errors"]
+    names = [*ballot.key, "votes", *(["tally", "errors"] if is_tallied else [])]
     for batch in _cut(batches, ballot.max_batch_rows):
         try:
             with contextlib.redirect_stdout(output), contextlib.redirect_stderr(messages):
@@ -54,12 +63,13 @@ def cast_votes(batches: Iterable[pa.RecordBatch], ballot: Ballot) -> Iterator[pa
         except DpSparkError as problem:
             raise marked(problem) from None
         if waiting:
-            yield pa.RecordBatch.from_arrays([*waiting, *no_tally(len(waiting[0]))], names=names)
+            rest = no_tally(len(waiting[0])) if is_tallied else []
+            yield pa.RecordBatch.from_arrays([*waiting, *rest], names=names)
         keys = [batch.column(batch.schema.get_field_index(name)) for name in ballot.key]
         waiting = [*keys, pack_votes(votes)]
     if waiting:
-        tally = voter.state.tally.arrow(len(waiting[0]))
-        yield pa.RecordBatch.from_arrays([*waiting, *tally], names=names)
+        rest = voter.state.tally.arrow(len(waiting[0])) if is_tallied else []
+        yield pa.RecordBatch.from_arrays([*waiting, *rest], names=names)
     for name, stream in (("stdout", output), ("stderr", messages)):
         if stream.num_written > MAX_PRINTED:
             sys.stderr.write(
@@ -136,11 +146,12 @@ class Voter:
 
 @functools.cache
 def _spare_the_garbage_collector() -> None:
-    """Once per process: what is loaded by now, resources too, is not looked through for garbage again.
+    """Once per process: garbage is looked for seldom, and not in what is loaded by now, resources too.
 
-    A batch is ten thousand new data points, and each few hundred of them start a search (6% of all time).
+    A batch is ten thousand new data points, and each few hundred of them would start a search (7% of all time).
     """
     gc.freeze()
+    gc.set_threshold(max(gc.get_threshold()[0], MANY_OBJECTS), *gc.get_threshold()[1:])
 
 
 def _loaded(lf: LabelingFunction) -> dict[str, object]:

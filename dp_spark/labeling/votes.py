@@ -3,6 +3,7 @@
 Binary tasks vote -1 or +1, k-class tasks 1..k; 0 abstains in both, and so does `None`.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,12 +66,12 @@ class Classes:
         """The classes of a task whose number, if it is not given, is that of the names, or 2."""
         return cls(num_classes or len(names) or 2, tuple(names))
 
-    @property
+    @functools.cached_property
     def votes(self) -> tuple[int, ...]:
         """The votes that are not abstentions."""
         return classes_of(self.num_classes)
 
-    @property
+    @functools.cached_property
     def vote_of_name(self) -> dict[str, int]:
         """The vote that every class name stands for."""
         return dict(zip(self.names, self.votes, strict=True)) if self.names else {}

@@ -1,3 +1,5 @@
+from enum import IntEnum
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -24,6 +26,20 @@ def test_answers_of_any_legal_type_become_int8():
     assert votes_of_answers([None, 1, -1], BINARY).tolist() == [0, 1, -1]
     assert votes_of_answers(["food", 2, None, "sports"], TOPICS).tolist() == [4, 2, 0, 1]
     assert votes_of_answers([], BINARY).tolist() == []
+
+
+class Rating(IntEnum):
+    BAD, GOOD = -1, 1
+
+
+def test_answers_that_are_other_objects_than_the_constants_are_votes_too():
+    read = "".join(["fo", "od"])  # as if read from a file: not the object that code calls "food"
+    assert read is not "food"  # noqa: F632 # it is about the object
+    assert votes_of_answers([read, "food", np.int8(2), None], TOPICS).tolist() == [4, 4, 2, 0]
+    assert votes_of_answers([Rating.BAD, 1, Rating.GOOD, np.int64(0)], BINARY).tolist() == [-1, 1, 1, 0]
+    many = Classes(127)
+    assert votes_of_answers([*range(128), None], many).tolist() == [*range(128), 0]
+    assert votes_of_answers(["b c", "a"], Classes(2, tuple(np.array(["a", "b c"])))).tolist() == [1, -1]
 
 
 @pytest.mark.parametrize("illegal", [True, 1.0, float("nan"), "food", "1", 2, np.int64(7), [1], {}, b"1"])
@@ -94,6 +110,14 @@ def test_values_that_are_no_votes_are_refused_at_their_position(vector):
     with pytest.raises(IllegalAnswerError) as caught:
         votes_of_vector(vector, 2, BINARY)
     assert caught.value.position == 0
+
+
+def test_a_text_that_is_no_class_is_refused_where_it_first_stands():
+    texts = pa.array(["food", None, "food", "games", "music", "games"])
+    with pytest.raises(IllegalAnswerError) as caught:
+        votes_of_vector(texts.slice(1), 5, TOPICS)
+    assert (caught.value.position, caught.value.answer) == (2, "games")
+    assert votes_of_vector(texts.slice(0, 3).cast(pa.large_string()), 3, TOPICS).tolist() == [4, 0, 4]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from dp_spark.labeling.data_point import UnreadableValueError, data_points, row_type
+from dp_spark.labeling.data_point import UnreadableValueError, data_points, explained, row_type
 
 COLUMNS = {"id": [1, 2], "text": ["hi", None], "a.b": [0.5, 1.5], "odd name": [[1], []], "count": [7, 8]}
 BATCH = pa.RecordBatch.from_pydict(COLUMNS)
@@ -30,9 +30,16 @@ def test_columns_are_attributes_and_items_whatever_their_names(first):
 
 @pytest.mark.parametrize("read", [lambda x: x.txt, lambda x: x["txt"]])
 def test_a_missing_column_is_named_with_the_known_ones(first, read):
-    message = r"no column 'txt'; it has \['id', 'text', 'a.b', 'odd name', 'count'\]"
-    with pytest.raises(AttributeError, match=message):
+    with pytest.raises(AttributeError, match="'txt'") as caught:
         read(first)
+    problem = explained(caught.value)
+    assert "no column 'txt'; it has ['id', 'text', 'a.b', 'odd name', 'count']. If" in str(problem)
+    assert problem.__traceback__ is caught.value.__traceback__  # where it was read
+
+
+def test_what_else_is_raised_stays_as_it_is(first):
+    for raised in (KeyError("txt"), AttributeError("txt"), AttributeError("txt", name="txt", obj="other")):
+        assert explained(raised) is raised
 
 
 def test_a_data_point_shows_its_columns(first):

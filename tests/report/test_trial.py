@@ -89,6 +89,25 @@ def test_errors_and_illegal_votes_are_shown_with_their_messages_and_stop_nothing
     assert trial.rows["breaks"].tolist().count(1) == 10
 
 
+@pytest.mark.parametrize("derived", [[], ["lower"]])
+def test_a_column_that_data_points_lack_is_named_with_those_that_they_have(comments, derived):
+    @preprocessor(columns=["text"])
+    def lower(x):
+        return (x.text or "").lower()
+
+    prepared = {"preprocessors": [lower]} if derived else {}
+
+    @labeling_function(columns=["id"], **prepared)
+    def reads_more(x):
+        return 1 if x.author == "bob" else None
+
+    trial = try_lfs(comments.limit(2), [reads_more], check_determinism=False)
+    (run,) = trial.runs[:1]
+    has = "['id', 'text'] and the preprocessors ['lower']" if derived else "['id']"
+    assert run.samples[0].message.startswith(f"a data point has no column 'author'; it has {has}. If the")
+    assert run.samples[0].line.endswith('return 1 if x.author == "bob" else None')
+
+
 def test_what_depends_on_chance_order_state_hash_seed_or_other_functions_is_found(comments):
     counter, seen = itertools.count(), set()
 
