@@ -114,6 +114,7 @@ def columns() -> list[LabelingFunction]:
     owner = lower.contains("my ") | lower.contains("our ")
     work = reduce(or_, map(lower.contains, ("channel", "video", "page", "playlist")))
     own_work = owner & work & lower.rlike(c.OWN_WORK.pattern)
+    spammers = ", ".join(f"'{author}'" for author in sorted(c.SPAMMERS))
     return [
         column_lf("asks_to_subscribe", vote(positive=lower.contains("subscribe"))),
         column_lf("gives_away", vote(positive=lower.contains("free"))),
@@ -125,7 +126,7 @@ def columns() -> list[LabelingFunction]:
         column_lf("names_own_work", vote(positive=own_work)),
         column_lf("is_short", vote(negative=first_words(c.FEW_WORDS) == text)),
         column_lf("is_long", vote(positive=first_words(c.MANY_WORDS - 1) != text)),
-        column_lf("from_known_spammer", vote(positive=F.col("author").isin(*c.SPAMMERS))),
+        column_lf("from_known_spammer", vote(positive=F.expr(f"author IN ({spammers})"))),
         column_lf("is_popular", vote(negative=F.col("num_likes") >= c.MANY_LIKES)),
     ]
 

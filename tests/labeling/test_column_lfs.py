@@ -8,6 +8,7 @@ from dp_spark.labeling.apply import apply_lfs
 from dp_spark.labeling.column_lfs import column_lf, score_column, vote_column
 from dp_spark.labeling.matrix import write_label_matrix
 from dp_spark.labeling.vote import vote
+from dp_spark.labeling.votes import classes_of
 
 NAMES = ("sports", "politics", "music", "food")
 # id, a text, votes as numbers, votes as names, a score
@@ -58,6 +59,19 @@ def test_expressions_and_existing_columns_vote_row_by_row_without_a_python_worke
     plan = executed_plan(matrix.df)
     assert "Python" not in plan
     assert "InArrow" not in plan
+
+
+@pytest.mark.parametrize(("num_classes", "num_lfs"), [(2, 9), (3, 7), (10, 3), (11, 3), (127, 2)])
+def test_votes_of_every_class_are_packed_whatever_the_number_of_functions(spark, num_classes, num_lfs):
+    legal = (0, *classes_of(num_classes))
+    types = ("TINYINT", "SMALLINT", "INT", "BIGINT")
+    votes = [[legal[(row + 5 * j) % len(legal)] for j in range(num_lfs)] for row in range(len(legal))]
+    rows = [(i, *(vote or None if i % 2 else vote for vote in row)) for i, row in enumerate(votes)]
+    columns = [f"v{j} {types[j % 4]}" for j in range(num_lfs)]
+    df = spark.createDataFrame(rows, f"id INT, {', '.join(columns)}")
+    lfs = [vote_column(f"v{j}") for j in range(num_lfs)]
+    matrix = apply_lfs(df, lfs, key=["id"], num_classes=num_classes)
+    assert votes_of(matrix) == dict(enumerate(votes))
 
 
 def test_scores_vote_at_their_thresholds_and_abstain_between(spark):
