@@ -310,10 +310,10 @@ def test_divergence_ends_with_advice_and_is_not_retried(
 def test_a_cluster_that_cannot_run_the_workers_is_refused_at_once(
     spark: SparkSession, storage: Storage, make_manifest: MakeManifest
 ) -> None:
-    started = time.monotonic()
+    manifest, started = make_manifest(), time.monotonic()
     with pytest.raises(EnvironmentProblem, match="num_workers is 3, but the cluster runs only 2 tasks"):
-        train_end_model(spark, make_manifest(), TrainingSettings(num_workers=3), storage=storage)
-    assert time.monotonic() - started < 5
+        train_end_model(spark, manifest, TrainingSettings(num_workers=3), storage=storage)
+    assert time.monotonic() - started < 15  # Spark itself would wait for slots for 20 minutes
 
 
 def test_workers_without_tensorflow_or_with_different_versions_are_named() -> None:
@@ -403,5 +403,14 @@ def test_a_training_process_dies_with_its_parent(make_manifest: MakeManifest, tm
     child = int((tmp_path / "pid").read_text())
     process.send_signal(signal.SIGKILL)
     process.wait()
-    time.sleep(1)
-    assert not Path(f"/proc/{child}").exists() or "zombie" in Path(f"/proc/{child}/status").read_text()
+    deadline = time.monotonic() + 20
+    while is_alive(child) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not is_alive(child)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
