@@ -92,7 +92,7 @@ class _KnownAnswers:
     """Objects by their addresses, in order, and the votes that they stand for; kept, or others might move in."""
 
     def __init__(self, classes: Classes) -> None:
-        votes: dict[object, int] = {None: ABSTAIN, ABSTAIN: ABSTAIN, **{vote: vote for vote in classes.votes}}
+        votes: dict[object, int] = {None: ABSTAIN, **{vote: vote for vote in classes.legal_votes}}
         votes.update({sys.intern(str(name)): vote for name, vote in classes.vote_of_name.items()})
         self.objects = sorted(votes, key=id)
         self.addresses = np.array(list(map(id, self.objects)), dtype=np.intp)
@@ -105,9 +105,9 @@ _known_answers = functools.cache(_KnownAnswers)
 def _of_numpy(values: npt.NDArray[np.generic], classes: Classes) -> Votes:
     if values.dtype.kind not in _NUMPY_OWN:
         return votes_of_answers(values.tolist(), classes)
-    lowest, highest = min(ABSTAIN, *classes.votes), max(classes.votes)
+    legal = classes.legal_votes
     numbers = cast("npt.NDArray[np.int64]", values)  # or of another width: a cast turns 2**64 - 1 into -1
-    illegal = (numbers < lowest) | (numbers > highest)
+    illegal = (numbers < legal[0]) | (numbers > legal[-1])
     if illegal.any():
         position = int(illegal.argmax())
         raise IllegalAnswerError(position, values[position].item())

@@ -32,7 +32,7 @@ from dp_spark.labeling.votes import Votes
 from dp_spark.labeling.watch import MAX_PRINTED, LimitedOutput
 from dp_spark.worker_errors import marked
 
-MANY_OBJECTS = 50_000  # new ones before Python looks for garbage among them; a few MB
+_MANY_OBJECTS = 50_000  # new ones before Python looks for garbage among them; a few MB
 
 
 def cast_votes(
@@ -151,7 +151,7 @@ def _spare_the_garbage_collector() -> None:
     A batch is ten thousand new data points, and each few hundred of them would start a search (7% of all time).
     """
     gc.freeze()
-    gc.set_threshold(max(gc.get_threshold()[0], MANY_OBJECTS), *gc.get_threshold()[1:])
+    gc.set_threshold(max(gc.get_threshold()[0], _MANY_OBJECTS), *gc.get_threshold()[1:])
 
 
 def _loaded(lf: LabelingFunction) -> dict[str, object]:

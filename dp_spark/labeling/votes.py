@@ -72,6 +72,11 @@ class Classes:
         return classes_of(self.num_classes)
 
     @functools.cached_property
+    def legal_votes(self) -> range:
+        """The votes, abstentions among them: the integers from the least to the greatest, without a gap."""
+        return range(min(ABSTAIN, *self.votes), max(self.votes) + 1)
+
+    @functools.cached_property
     def vote_of_name(self) -> dict[str, int]:
         """The vote that every class name stands for."""
         return dict(zip(self.names, self.votes, strict=True)) if self.names else {}

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from processes import is_running
 from pyspark.sql import Row, SparkSession
 
 from dp_spark.end_model.artifact import EndModel, load_end_model, save_end_model
@@ -404,13 +405,6 @@ def test_a_training_process_dies_with_its_parent(make_manifest: MakeManifest, tm
     process.send_signal(signal.SIGKILL)
     process.wait()
     deadline = time.monotonic() + 20
-    while is_alive(child) and time.monotonic() < deadline:
+    while is_running(child) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not is_alive(child)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
+    assert not is_running(child)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import is_running
 from pyspark.sql import SparkSession
 
 from dp_spark.end_model.artifact import EndModel
@@ -219,12 +220,6 @@ def test_a_driver_that_dies_leaves_no_process_and_the_next_one_goes_on(
     assert sorted(set(begun)) == list(range(12))
     assert len(EndModel.load(tmp_path / "end_model").history) == 12
     assert os.listdir(manifest.path) == ["shards"]
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process is there that is not waiting to be buried."""
-    status = Path(f"/proc/{pid}/status")
-    return status.exists() and "zombie" not in status.read_text()
 
 
 def test_a_checkpoint_that_was_altered_or_is_of_another_model_is_refused(

@@ -121,11 +121,15 @@ def test_only_jobs_with_the_tag_are_counted(spark):
         spark.range(0, 300, 1, 3).write.format("noop").mode("overwrite").save()
     finally:
         context.removeJobTag("tag-of-a-test")
+
+    def counted():
+        counts = count_jobs(context, "tag-of-a-test")
+        return (counts.num_done, counts.num_tasks, counts.num_active, counts.num_rows)
+
     deadline = time.monotonic() + 20
-    while (counts := count_jobs(context, "tag-of-a-test")).num_done < 3 and time.monotonic() < deadline:
+    while counted() != (3, 3, 0, 300) and time.monotonic() < deadline:
         time.sleep(0.1)  # the store hears of the last task a moment later
-    time.sleep(0.2)
-    assert (counts.num_done, counts.num_tasks, counts.num_active, counts.num_rows) == (3, 3, 0, 300)
+    assert counted() == (3, 3, 0, 300)
 
 
 def test_a_log_says_while_it_runs_how_far_a_job_is(spark, monkeypatch, caplog):
