@@ -3,8 +3,9 @@
     python tests/benchmarks/apply_lfs.py --n 200000 2000000 [--snorkel-python PATH] [--json]
 
 Every measurement is a process of its own, with Spark on local[2] where it uses Spark, so that memory is its
-own. The LFs first run once over all rows, untimed, so that workers and JIT are warm; then `--repeat` times, of
-which the least counts, as other processes only slow things down (`--json` has all, and the load before).
+own. The LFs first run over all rows, untimed, once and again until 20 seconds have passed, so that workers and
+JIT are warm; then `--repeat` times, of which the least counts, as other processes only slow things down
+(`--json` has all, and the load before).
 CPU seconds are of Python, its workers and the JVM together: they hardly depend on who else uses the machine.
 Every way gets the whole table. Memory of the driver: of Python the peak after the first timed run, and
 before it in parentheses; of the JVM (which is also the executor here) the heap in use after a full
@@ -29,7 +30,7 @@ from typing import TYPE_CHECKING
 
 from comment_lfs import LFS, recoded
 from comment_table import COLUMNS, NUM_CORES, NUM_SAMPLED, digests, id_of, open_table, write_comments
-from timing import Measurement, heap, peak_mib, timed
+from timing import Measurement, heap, peak_mib, timed, warm_up
 
 if TYPE_CHECKING:  # the parent stays small: on Linux a child's peak memory is at least its parent's
     from pyspark.sql import DataFrame, SparkSession
@@ -90,7 +91,7 @@ def measure_dp_spark(way: str, table: str, repeats: int) -> Measurement:
     def compute(df: "DataFrame") -> None:
         apply(spark, df).df.write.format("noop").mode("overwrite").save()
 
-    compute(df)
+    warm_up(lambda: compute(df))
     computing, _ = timed(lambda: compute(df), repeats)
     writing, written = timed(
         lambda: write_label_matrix(apply(spark, df), path, Storage(spark), overwrite=True), repeats
@@ -117,7 +118,7 @@ def measure_snorkel(way: str, table: str, repeats: int) -> Measurement:
     spark, df = open_table(table)
     coding = {"abstain": -1, "negative": 0, "positive": 1}
     applier = SparkLFApplier([LabelingFunction(lf.__name__, recoded(lf, **coding)) for lf in LFS])
-    applier.apply(df.rdd)
+    warm_up(lambda: applier.apply(df.rdd))
     timing, label_matrix = timed(lambda: applier.apply(df.rdd), repeats)
     timing = {**timing, **heap(spark)}
     votes = np.array([-1, 1, 0], dtype=np.int8)[label_matrix]  # 0, 1 and, from the end, -1

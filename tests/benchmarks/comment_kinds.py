@@ -7,7 +7,6 @@ from operator import or_
 import comment_lfs as c
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from dp_spark import (
@@ -107,10 +106,8 @@ def patterns() -> list[LabelingFunction]:
 def columns() -> list[LabelingFunction]:
     """Spark expressions; a cheap `contains` guards the regular expressions, as one writes it in SQL."""
     text, lower = F.col("text"), F.lower("text")
-
-    def first_words(number: int) -> Column:  # the comments have single spaces
-        return F.substring_index(text, " ", number)
-
+    without_spaces = F.replace(text, F.lit(" "), F.lit(""))
+    num_spaces = F.octet_length(text) - F.octet_length(without_spaces)  # each between two words
     owner = lower.contains("my ") | lower.contains("our ")
     work = reduce(or_, map(lower.contains, ("channel", "video", "page", "playlist")))
     own_work = owner & work & lower.rlike(c.OWN_WORK.pattern)
@@ -124,8 +121,8 @@ def columns() -> list[LabelingFunction]:
         ),
         column_lf("has_timestamp", vote(negative=text.contains(":") & text.rlike(c.TIMESTAMP.pattern))),
         column_lf("names_own_work", vote(positive=own_work)),
-        column_lf("is_short", vote(negative=first_words(c.FEW_WORDS) == text)),
-        column_lf("is_long", vote(positive=first_words(c.MANY_WORDS - 1) != text)),
+        column_lf("is_short", vote(negative=num_spaces < c.FEW_WORDS)),
+        column_lf("is_long", vote(positive=num_spaces >= c.MANY_WORDS - 1)),
         column_lf("from_known_spammer", vote(positive=F.expr(f"author IN ({spammers})"))),
         column_lf("is_popular", vote(negative=F.col("num_likes") >= c.MANY_LIKES)),
     ]

@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 Measurement = dict[str, object]
 T = TypeVar("T")
 
+_WARM_SECONDS = 20.0  # of runs: of one that takes four seconds, a good part of the first is the JVM compiling
+
+
+def warm_up(run: Callable[[], object]) -> None:
+    """Run something at least once, and again until the JVM has compiled what it will compile."""
+    started = time.perf_counter()
+    run()
+    while time.perf_counter() - started < _WARM_SECONDS:
+        run()
+
 
 def timed(run: Callable[[], T], repeats: int) -> tuple[Measurement, T]:
     """The least seconds and the least CPU seconds of several runs, and the result of the last.
