@@ -7,7 +7,7 @@
 #
 # Each makes the environment in .venv first, if it is not there: Python 3.11 or newer and Java 17 or newer
 # are all that has to be on the machine. PYTHON=python3.12 chooses another Python, SPARK="pyspark==4.3.0" another
-# Spark (4.0 to 4.3).
+# Spark (4.0 to 4.3). Tests run in two processes of up to two cores each; JOBS=0 runs them in one.
 
 PYTHON ?= python3
 SPARK ?= pyspark>=4.1,<4.2
@@ -18,6 +18,7 @@ DOCS_STAMP := $(VENV)/.installed-docs
 BUILD ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 DIST ?= dist
 OUTPUT ?= output/tutorial
+JOBS ?= 2
 
 .PHONY: run test check docs environment clean
 
@@ -25,7 +26,7 @@ run: environment $(STAMP)
 	$(BIN)/python jobs/tutorial.py --output $(OUTPUT) --overwrite $(ARGS)
 
 test: environment $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup $(ARGS)
 
 check: environment $(STAMP)
 	$(BIN)/ruff check .

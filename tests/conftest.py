@@ -10,11 +10,27 @@ from dp_spark.session import spark_session
 from dp_spark.storage import Storage
 
 os.environ["PYSPARK_PYTHON"] = sys.executable
+# Java's second compiler took half of the JVM's CPU time, for code that a test runs for seconds.
+os.environ["SPARK_SUBMIT_OPTS"] = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
+TESTS = Path(__file__).parent
+# They start clusters, training processes and runs that take both cores, and look at processes and clocks.
+ONE_AFTER_THE_OTHER = (
+    "end_model", "faults", "test_cluster.py", "test_cluster_faults.py", "test_interruption.py", "test_jobs.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the processes that `make test` runs tests in, one gets all tests of a file, which share fixtures."""
+    for item in items:
+        file = item.path.relative_to(TESTS)
+        is_alone = file.parts[0] in ONE_AFTER_THE_OTHER
+        item.add_marker(pytest.mark.xdist_group("one after the other" if is_alone else str(file)))
 
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
-    """One local session for the whole run; few shuffle partitions, since every table here is small."""
+    """One local session for all tests of a process; few shuffle partitions, since every table here is small."""
     session = spark_session(
         "dp_spark tests", {"spark.master": "local[2]", "spark.sql.shuffle.partitions": "2"}
     )
