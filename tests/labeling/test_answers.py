@@ -104,7 +104,7 @@ def test_class_names_may_stand_in_every_kind_of_vector(vector):
         np.array([255, 0], dtype=np.uint8),
         pa.array([2, 1]),
     ],
-    ids=repr,
+    ids=lambda vector: f"{type(vector).__name__} {vector.tolist()}",  # an Arrow array's repr has its address
 )
 def test_values_that_are_no_votes_are_refused_at_their_position(vector):
     with pytest.raises(IllegalAnswerError) as caught:
