@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from xdist.scheduler import LoadFileScheduling
 
 from dp_spark.session import spark_session
 from dp_spark.storage import Storage
@@ -20,12 +21,16 @@ ONE_AFTER_THE_OTHER = (
 )  # fmt: skip
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class OneFileOneProcess(LoadFileScheduling):
     """Of the processes that `make test` runs tests in, one gets all tests of a file, which share fixtures."""
-    for item in items:
-        file = item.path.relative_to(TESTS)
-        is_alone = file.parts[0] in ONE_AFTER_THE_OTHER
-        item.add_marker(pytest.mark.xdist_group("one after the other" if is_alone else str(file)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0]).relative_to("tests")
+        return "one after the other" if file.parts[0] in ONE_AFTER_THE_OTHER else str(file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneFileOneProcess:
+    return OneFileOneProcess(config, log)
 
 
 @pytest.fixture(scope="session")
