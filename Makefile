@@ -7,7 +7,7 @@
 #
 # Each makes the environment in .venv first, if it is not there: Python 3.11 or newer and Java 17 or newer
 # are all that has to be on the machine. PYTHON=python3.12 chooses another Python, SPARK="pyspark==4.3.0" another
-# Spark (4.0 to 4.3). Tests run in two processes of up to two cores each; JOBS=0 runs them in one.
+# Spark (4.0 to 4.3). JOBS=2 runs tests in two processes side by side.
 
 PYTHON ?= python3
 SPARK ?= pyspark>=4.1,<4.2
@@ -18,7 +18,7 @@ DOCS_STAMP := $(VENV)/.installed-docs
 BUILD ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 DIST ?= dist
 OUTPUT ?= output/tutorial
-JOBS ?= 2
+JOBS ?= 0
 
 .PHONY: run test check docs environment clean
 

@@ -11,7 +11,7 @@ Every way gets the whole table. Memory of the driver: of Python the peak after t
 before it in parentheses; of the JVM (which is also the executor here) the heap in use after a full
 collection. The votes of the last run are compared across all ways by a checksum over ids and votes.
 Then 200 regular expressions, as row LFs and as pattern LFs (`--many`).
-Run by hand; takes about fifteen minutes on two cores.
+Run by hand; takes about 25 minutes on two cores.
 """
 
 import argparse

@@ -41,7 +41,7 @@ NUM_FLOOD = 600
 
 # A process of its own: it waits for the training processes below the one named, and attacks where they listen.
 STRANGER = """
-import json, os, pathlib, re, socket, sys, time
+import json, os, pathlib, re, socket, sys, threading, time
 
 from dp_spark.end_model.frames import Rejected, introduce
 
@@ -108,10 +108,22 @@ def attempt(host, port):
     except ConnectionRefusedError:
         return "refused"
 
+seen, is_over = {}, threading.Event()
+
+def look():
+    while not is_over.wait(0.05):
+        for process in trainers():
+            try:
+                seen[process] = seen.get(process) or words(process)
+            except OSError:
+                continue
+
+# All the while: the last of them starts long after the first one listens, and then soon none does any more.
+looking = threading.Thread(target=look, daemon=True)
+looking.start()
 addresses = set()
 while not addresses and os.getppid() == ancestor:
-    processes = list(trainers())
-    addresses = listening(processes)
+    addresses = listening(trainers())
 ((packed, port),) = addresses
 host = socket.inet_ntoa(packed)
 
@@ -128,11 +140,11 @@ for connection, key in zip(keyless, (b"", bytes(32), os.urandom(32)), strict=Tru
         introduce(connection, key, 1, 30)
     except Rejected:
         num_rejected += 1
-seen = {}
-while listening(processes := list(trainers())):  # the last of them starts long after the first one listens
-    seen.update((process, words(process)) for process in processes if process not in seen)
+while listening(trainers()):
     time.sleep(0.05)
 late = attempt(host, port)
+is_over.set()
+looking.join()
 deadline = time.monotonic() + 30
 report = {
     "num_trainers": len(seen),
