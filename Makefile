@@ -26,7 +26,7 @@ run: environment $(STAMP)
 	$(BIN)/python jobs/tutorial.py --output $(OUTPUT) --overwrite $(ARGS)
 
 test: environment $(STAMP)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 check: environment $(STAMP)
 	$(BIN)/ruff check .

@@ -107,7 +107,7 @@ def columns() -> list[LabelingFunction]:
     """Spark expressions; a cheap `contains` guards the regular expressions, as one writes it in SQL."""
     text, lower = F.col("text"), F.lower("text")
     without_spaces = F.replace(text, F.lit(" "), F.lit(""))
-    num_spaces = F.octet_length(text) - F.octet_length(without_spaces)  # each between two words
+    num_spaces = F.octet_length(text) - F.octet_length(without_spaces)  # single ones, one less than words
     owner = lower.contains("my ") | lower.contains("our ")
     work = reduce(or_, map(lower.contains, ("channel", "video", "page", "playlist")))
     own_work = owner & work & lower.rlike(c.OWN_WORK.pattern)

@@ -114,7 +114,8 @@ def look():
     while not is_over.wait(0.05):
         for process in trainers():
             try:
-                seen[process] = seen.get(process) or words(process)
+                if process not in seen:
+                    seen[process] = words(process)
             except OSError:
                 continue
 
